@@ -1,0 +1,102 @@
+"""The small frozen values that pass between the layers: ten at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Lane = Literal["instant", "interactive", "batch"]
+
+Hit = Literal[
+    "typed_through", "cached", "flight", "speculative", "network", "workspace", "none"
+]
+"""Where an answer came from: the names that `spark/metrics` counts."""
+
+Finish = Literal["stop", "length", "filter", "unknown"]
+"""Why a generation ended. Only `stop` means that the text is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a backend is asked.
+
+    `prefix` and `suffix` are the text on both sides of the cursor, line ends
+    \\n. `rendered` is the whole prompt where a FIM template was applied on our
+    side; it is None where the wire has fields of its own for both sides.
+    `stop` may hold more strings than a server takes: a backend sends those it
+    can, the trimmer applies all of them.
+    """
+
+    prefix: str
+    suffix: str = ""
+    rendered: str | None = None
+    stop: tuple[str, ...] = ()
+    max_tokens: int = 256
+    temperature: float = 0.0
+    language: str = ""
+    path: str = ""
+    lane: Lane = "instant"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a provider reported about one generation; None where it said nothing.
+
+    Times in milliseconds, `requests_left` and `tokens_left` from rate-limit headers.
+    """
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    queue_ms: float | None = None
+    ttft_ms: float | None = None
+    requests_left: int | None = None
+    tokens_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One step of a generation. The last one has `finish`, and `usage` where the server reports it.
+
+    `tokens` is how many tokens this step stands for (1 where the wire does not say).
+    `confidence` is the probability that the text so far is what the user wants, where known.
+    """
+
+    text: str = ""
+    finish: Finish | None = None
+    usage: Usage | None = None
+    tokens: int = 1
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A text that could be inserted at a cursor, line ends \\n, as the cache keeps it.
+
+    `complete` is False while its stream still runs, or when it was cut by a limit.
+    An empty `text` is a negative answer: the backend had nothing to say here.
+    """
+
+    text: str
+    backend: str = ""
+    model: str = ""
+    tokens: int = 0
+    complete: bool = True
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A suggestion fitted to one snapshot: what the editor is told.
+
+    `text` is what appears at the cursor, with the document's line ends;
+    `absorbed` is how many code points after the cursor, on its line, it
+    replaces; `dedent` is how many code points before the cursor it replaces
+    (whitespace only). `hit` says where it came from.
+    """
+
+    text: str
+    absorbed: int = 0
+    dedent: int = 0
+    suggestion: Suggestion = field(default_factory=lambda: Suggestion(""))
+    hit: Hit = "none"
