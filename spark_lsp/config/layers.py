@@ -1,0 +1,216 @@
+"""Settings in layers: each source refines what the sources before it have said.
+
+A layer is a tree as TOML or JSON has it. Each value is judged by itself, so a
+wrong one costs that setting in that layer and nothing else: what the layers
+beneath have said stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spark_lsp.config.rules import key_name, mention, spell
+from spark_lsp.config.settings import SECTIONS, BackendSettings, Config, Permission, Spec, specs
+
+# What stands beside the settings in the same trees and is somebody else's: the schema's own
+# address in a JSON file, a client capability, what clients of the Copilot family say of themselves.
+SILENT = {"$schema", "streaming", "editorInfo", "editorPluginInfo", "editorConfiguration"}
+
+WHERE = "it belongs in your own settings file or in the editor's settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a setting. The message says what, and what is used instead.
+
+    `path` is the setting, as "inline.max_tokens", and empty when the problem is
+    the whole source; `source` is a file or the name of another source; `line` is
+    1-based, 0 when it is not known.
+    """
+
+    path: str
+    message: str
+    source: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        source = f"{self.source}:{self.line}" if self.line else self.source
+        return ": ".join(part for part in (source, self.path, self.message) if part)
+
+
+def parse(tree: object) -> tuple[Config, tuple[Problem, ...]]:
+    """The settings that one tree makes over the defaults. Never raises, whatever is in it."""
+    config, problems = refine(Config(), tree)
+    config, more = settle(config)
+    return config, problems + more
+
+
+def refine(
+    config: Config, tree: object, *, source: str = "", foreign: bool = False
+) -> tuple[Config, tuple[Problem, ...]]:
+    """The settings with a layer laid over them. Never raises, whatever is in it.
+
+    A `foreign` layer came with the workspace: it may narrow what is sent and
+    change tastes, and may not name a URL, key or command nor turn on sending more.
+    """
+    layer = _Layer(source, foreign)
+    return layer.config(config, tree), tuple(layer.problems)
+
+
+def settle(config: Config) -> tuple[Config, tuple[Problem, ...]]:
+    """Leave out the backends that no layer has made whole. For when all layers are laid."""
+    problems = []
+    whole = []
+    for backend in config.backends:
+        lacking = _lacking(backend)
+        if lacking:
+            problems.append(Problem(f"backend.{key_name(backend.name)}", f"{lacking}; it is left out"))
+        else:
+            whole.append(backend)
+    return replace(config, backends=tuple(whole)), tuple(problems)
+
+
+def _lacking(backend: BackendSettings) -> str:
+    if not backend.preset and not backend.kind:
+        return "has neither a preset nor a kind"
+    if backend.kind == "openai-completions" and not backend.preset and not backend.base_url:
+        return "has no base_url"
+    return ""
+
+
+class _Layer:
+    """One layer being read, with what was found wrong in it."""
+
+    def __init__(self, source: str, foreign: bool) -> None:
+        self.source = source
+        self.foreign = foreign
+        self.problems: list[Problem] = []
+
+    def report(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message, self.source))
+
+    def config(self, beneath: Config, tree: object) -> Config:
+        if not isinstance(tree, Mapping):
+            self.report("", f"must be a table of settings, not {mention(tree)}; it is ignored")
+            return beneath
+        changes: dict[str, Any] = {}
+        for name, value in tree.items():
+            if value is None or name in SILENT:
+                continue
+            if name == "backend":
+                changes["backends"] = self.backends(beneath.backends, value)
+            elif name not in SECTIONS:
+                self.unknown("", name, (*SECTIONS, "backend"))
+            elif isinstance(value, Mapping):
+                section = getattr(beneath, name)
+                changes[name] = replace(section, **self.values(name, section, value))
+            else:
+                self.report(name, f"must be a table of settings, not {mention(value)}; it is ignored")
+        return replace(beneath, **changes)
+
+    def values(self, path: str, beneath: Any, table: Mapping[Any, object]) -> dict[str, Any]:
+        """The fields of `beneath` that the table sets rightly."""
+        section: type = type(beneath)
+        known = specs(section)
+        changes = {}
+        for name, value in table.items():
+            if value is None:
+                continue
+            if name in known:
+                old = getattr(beneath, name)
+                changes[name] = self.value(f"{path}.{name}", known[name], old, value)
+            else:
+                self.unknown(path, name, known)
+        return changes
+
+    def value(self, path: str, spec: Spec, old: Any, value: object) -> Any:
+        try:
+            new = spec.rule.read(value)
+        except ValueError:
+            self.wrong(path, spec.rule.expected, value, "it is ignored" if spec.secret else _instead(old))
+            return old
+        if spec.rule.entry is not None:
+            return self.entries(path, spec, old, new)
+        return new if self.permits(path, spec.workspace, new, old) else old
+
+    def entries(
+        self, path: str, spec: Spec, old: Mapping[str, Any], table: Mapping[object, object]
+    ) -> dict[str, Any]:
+        rule = spec.rule
+        assert rule.entry is not None
+        merged = dict(old)
+        for key, value in table.items():
+            entry_path = f"{path}.{key_name(key)}"
+            if value is None:
+                continue
+            if not isinstance(key, str) or not re.fullmatch(rule.key, key):
+                self.report(entry_path, "is not a name that can stand here; it is ignored")
+                continue
+            try:
+                new = rule.entry.read(value)
+            except ValueError:
+                self.wrong(entry_path, rule.entry.expected, value, "it is ignored")
+                continue
+            if self.permits(entry_path, spec.workspace, new, old.get(key, rule.absent)):
+                merged[key] = new
+        return merged
+
+    def permits(self, path: str, permission: Permission, new: Any, old: Any) -> bool:
+        if not self.foreign or permission == "any" or new == old:
+            return True
+        if permission == "less" and not new <= old:
+            self.report(path, f"a workspace file may only lower this or switch it off; {WHERE}")
+        elif permission == "more" and not (new >= old if isinstance(new, bool) else set(new) >= set(old)):
+            self.report(path, f"a workspace file may only add to this or switch it on; {WHERE}")
+        elif permission == "never":
+            self.report(path, f"a workspace file may not set this; {WHERE}")
+        else:
+            return True
+        return False
+
+    def backends(self, beneath: tuple[BackendSettings, ...], tables: object) -> tuple[BackendSettings, ...]:
+        """The backends with these laid over them by name, new ones after the old."""
+        if self.foreign:
+            self.report("backend", f"a workspace file may not name backends; {WHERE}")
+            return beneath
+        if not isinstance(tables, list | tuple):
+            self.report("backend", "must be a list of tables, each under [[backend]]; it is ignored")
+            return beneath
+        merged = {backend.name: backend for backend in beneath}
+        seen: set[str] = set()
+        for index, table in enumerate(tables):
+            if not isinstance(table, Mapping):
+                self.report(f"backend[{index}]", "must be a table; it is ignored")
+                continue
+            name = next((table[key] for key in ("name", "preset", "kind") if table.get(key)), None)
+            if not isinstance(name, str):
+                self.report(f"backend[{index}]", "needs a name, as a text; it is left out")
+            elif name in seen:
+                self.report(f"backend.{key_name(name)}", "is named twice: give each its own; it is left out")
+            else:
+                seen.add(name)
+                old = merged.get(name, BackendSettings(name))
+                merged[name] = replace(old, **self.values(f"backend.{key_name(name)}", old, table))
+        return tuple(merged.values())
+
+    def wrong(self, path: str, expected: str, value: object, instead: str) -> None:
+        # A backend's wrong value may be a key that was pasted into the wrong place.
+        quoted = "" if path.startswith("backend") else f", not {mention(value)}"
+        self.report(path, f"must be {expected}{quoted}; {instead}")
+
+    def unknown(self, path: str, name: object, known: Iterable[str]) -> None:
+        # Imported when something is wrong, as the server's start pays for each import.
+        from difflib import get_close_matches
+
+        near = get_close_matches(name[:60], list(known), 1) if isinstance(name, str) else []
+        advice = f" (is {near[0]} meant?)" if near else ""
+        self.report(
+            f"{path}.{key_name(name)}" if path else key_name(name), f"is unknown{advice}; it is ignored"
+        )
+
+
+def _instead(value: object) -> str:
+    return f"{spell(value)} is used" if value not in ("", (), {}) else "it is ignored"
