@@ -1,0 +1,1 @@
+"""Every number that the documentation names, measured: `python -m benchmarks`."""

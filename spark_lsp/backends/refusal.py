@@ -1,0 +1,170 @@
+"""What a backend's "no" means: status, headers and body, or an error inside a stream, to one of our errors.
+
+Pure: the time is an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from spark_lsp.backends.payload import quote
+from spark_lsp.errors import (
+    BackendError,
+    BrokenStream,
+    NoSuchModel,
+    RateLimited,
+    RequestRejected,
+    ServerFault,
+    TimedOut,
+    Unauthorized,
+)
+
+_NO_MODEL = {"model_not_found", "model_not_available", "invalid_model"}
+_NO_MONEY = {"insufficient_quota", "insufficient_balance", "billing_not_active"}
+_STATUS_OF_KIND = (  # what vendors write in `type` or `code` where the status line is gone
+    ("rate_limit", 429),
+    ("overloaded", 529),
+    ("authentication", 401),
+    ("permission", 403),
+    ("invalid_request", 400),
+    ("bad_request", 400),
+    ("server_error", 500),
+    ("internal", 500),
+)
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
+
+
+class _Said(NamedTuple):
+    """The server's words, its name for the error, and the parameter it blames; "" where it gave none."""
+
+    words: str = ""
+    kind: str = ""
+    parameter: str = ""
+    status: int = 0
+
+
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: float, key_source: str = ""
+) -> BackendError:
+    """The error that an answer with `status` stands for. Header names are lower case, `now` is Unix time."""
+    if 300 <= status < 400:
+        return _redirect(status, headers)
+    said = _read(body)
+    message = f"HTTP {status}: {said.words}" if said.words else f"HTTP {status}"
+    return _classify(status, said, message, retry_after(headers, now), key_source)
+
+
+def stream_error(value: Any) -> BackendError:
+    """The error that a stream which began well holds: the `error` member of an event."""
+    said = _from_json({"error": value})
+    message = said.words or "the server broke off without a reason"
+    status = said.status or next((s for kind, s in _STATUS_OF_KIND if kind in said.kind.lower()), 0)
+    if status < 400 and said.kind not in _NO_MODEL | _NO_MONEY:
+        return BrokenStream(message)
+    return _classify(status or 400, said, message, None, "")
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until the server wants to hear from us again, None when it did not say."""
+    if _NUMBER.fullmatch(milliseconds := headers.get("retry-after-ms", "")):
+        return float(milliseconds) / 1000
+    if _NUMBER.fullmatch(value := headers.get("retry-after", "")):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _classify(status: int, said: _Said, message: str, wait: float | None, key_source: str) -> BackendError:
+    if said.kind in _NO_MODEL or (status in (400, 404) and _blames_the_model(said.words)):
+        return NoSuchModel(message, advice="set `model` to one that the server lists", status=status)
+    if said.kind in _NO_MONEY or status == 402:
+        return Unauthorized(message, advice="the account has no credit left", status=status)
+    if status in (401, 403):
+        advice = f"check the key {key_source}" if key_source else "set `api_key_env` or `api_key_command`"
+        return Unauthorized(message, advice=advice, status=status)
+    if status in (429, 498):
+        return RateLimited(message, advice="wait, or use another backend", status=status, retry_after=wait)
+    if status == 408:
+        return TimedOut(message, status=status)
+    if status < 500 or status == 501:
+        advice = {
+            404: "there is no such endpoint: check `base_url`, which usually ends in /v1",
+            413: "the prompt is too long for this server",
+        }.get(status, "")
+        return RequestRejected(message, advice=advice, status=status, parameter=said.parameter)
+    return ServerFault(message, advice="it may still be loading" if status == 503 else "", status=status)
+
+
+def _redirect(status: int, headers: Mapping[str, str]) -> BackendError:
+    # Followed by nobody: the request carries a key, and the place it was meant for is in the settings.
+    host = urlsplit(headers.get("location", "")).netloc.rpartition("@")[2]
+    where = quote(host) if host else "another address"
+    return RequestRejected(
+        f"HTTP {status}: a redirect to {where}, which is not followed",
+        advice="set `base_url` to where the server really is, if you trust it",
+        status=status,
+    )
+
+
+def _blames_the_model(words: str) -> bool:
+    return bool(
+        re.search(
+            r"\bmodel\b.*\b(not found|does ?n[o']t exist|not exist|unknown|not available)\b", words, re.I
+        )
+        or re.search(r"\b(unknown|no such|invalid) model\b", words, re.I)
+    )
+
+
+def _read(body: bytes) -> _Said:
+    try:
+        return _from_json(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return _Said(_from_html(body))
+
+
+def _from_html(body: bytes) -> str:
+    """A proxy's page says what matters in its title."""
+    text = body.decode("utf-8", "replace")
+    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
+    if title:
+        return quote(title[1])
+    return quote(re.sub(r"<[^>]*>", " ", text)) if text.lstrip().startswith("<") else quote(text)
+
+
+def _from_json(value: Any) -> _Said:
+    """The shapes in use: {error: {message, type, code, param}}, {error: "..."}, {message}, {detail: ...}."""
+    if not isinstance(value, dict):
+        return _Said(quote(value) if isinstance(value, str) else "")
+    error = value.get("error")
+    if isinstance(error, str) and error:
+        return _Said(quote(error), _string(value.get("error_type") or value.get("type")))
+    fields = error if isinstance(error, dict) else value
+    code = fields.get("code")
+    detail = fields.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        return _from_validation(detail[0])
+    words = next((w for w in (fields.get("message"), detail, fields.get("title")) if isinstance(w, str)), "")
+    kind = code if isinstance(code, str) and not code.isdecimal() else fields.get("type")
+    status = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else 0
+    return _Said(quote(words), _string(kind), _string(fields.get("param")), status)
+
+
+def _from_validation(problem: dict[str, Any]) -> _Said:
+    """FastAPI and its kin: {loc: ["body", "stop"], msg: "..."}."""
+    location = problem.get("loc")
+    names = [part for part in location if isinstance(part, str)] if isinstance(location, list) else []
+    parameter = names[1] if len(names) > 1 else ""
+    words = quote(_string(problem.get("msg")))
+    return _Said(f"{parameter}: {words}" if parameter else words, parameter=parameter)
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,145 @@
+"""How a fake backend behaves: its times, and what goes wrong. Pure; the randomness is an argument.
+
+A fault is written `KIND[@SHARE][:MOMENT]`, several are separated by commas:
+
+    reset@0.1,stall@0.05:mid,status503@0.02
+
+KIND    reset      the connection is reset
+        close      the connection ends as if all had been said
+        stall      nothing more comes
+        error      an error object inside the stream
+        garbage    bytes that are not an event
+        statusNNN  an HTTP status, 400 to 599, instead of an answer
+SHARE   of the requests it hits, 0 to 1, all of them if not given; together at most 1
+MOMENT  before     before the status line
+        headers    after the headers, before the first token
+        first      after the first token
+        mid        in the middle of the line that holds the second token
+        a number   after so many tokens
+        Not given: `before` for reset, `first` for the others. A status has no moment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal, cast, get_args
+
+from spark_lsp.backends.oracle import tokens
+from spark_lsp.errors import UsageError
+from spark_lsp.values import Finish
+
+FaultKind = Literal["reset", "close", "stall", "error", "garbage", "status"]
+
+BEFORE = -1  # as Fault.after: before the status line
+
+_FAULT = re.compile(r"(?P<kind>[a-z]+)(?P<status>\d{3})?(?:@(?P<share>[\d.]+))?(?::(?P<moment>\w+))?")
+_MOMENTS = {"before": BEFORE, "headers": 0, "first": 1, "mid": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong, after so many tokens (`BEFORE`: before the status line).
+
+    `cut`: and after half of the next token's line.
+    """
+
+    kind: FaultKind
+    share: float = 1.0
+    after: int = 1
+    cut: bool = False
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """One answer, planned: its tokens, when each is due (seconds after the request), and its fault."""
+
+    pieces: tuple[str, ...]
+    due: tuple[float, ...]
+    finish: Finish
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Seconds to the first token, tokens a second (0: at once), seconds of jitter, and the faults."""
+
+    ttft: float = 0.0
+    rate: float = 0.0
+    jitter: float = 0.0
+    faults: tuple[Fault, ...] = ()
+
+    def perform(self, text: str, random: Random, *, max_tokens: int, stop: Sequence[str] = ()) -> Performance:
+        """Plan the answer `text`, which ends at a stop string or after `max_tokens`."""
+        for string in stop:
+            text = text.partition(string)[0] if string else text
+        pieces = tokens(text, max_tokens + 1)
+        finish: Finish = "length" if len(pieces) > max_tokens else "stop"
+        pieces = pieces[:max_tokens]
+        due = tuple(self._times(len(pieces), random))
+        return Performance(tuple(pieces), due, finish, self._draw(random))
+
+    def _times(self, count: int, random: Random) -> Iterator[float]:
+        """Jitter moves each token, not the ones after it: the rate stays what it was set to."""
+        last = 0.0
+        for index in range(count):
+            steady = self.ttft + (index / self.rate if self.rate else 0.0)
+            last = max(last, steady + random.uniform(0, self.jitter))
+            yield last
+
+    def _draw(self, random: Random) -> Fault | None:
+        left = random.random()
+        for fault in self.faults:
+            left -= fault.share
+            if left < 0:
+                return fault
+        return None
+
+
+def parse_faults(spec: str) -> tuple[Fault, ...]:
+    """The faults that `spec` lists. Raises UsageError that says which is not one, and why."""
+    faults = tuple(_fault(part) for word in spec.split(",") if (part := word.strip()))
+    if sum(fault.share for fault in faults) > 1 + 1e-9:
+        raise UsageError(f"the shares of the faults {spec!r} add up to more than 1")
+    return faults
+
+
+def _fault(text: str) -> Fault:
+    match = _FAULT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is not a fault: write KIND@SHARE:MOMENT, such as stall@0.1:mid")
+    kind, status, moment = match["kind"], int(match["status"] or 0), match["moment"]
+    if kind not in get_args(FaultKind):
+        known = ", ".join(name if name != "status" else "statusNNN" for name in get_args(FaultKind))
+        raise UsageError(f"{text!r} is not a fault: the kinds are {known}")
+    if (kind == "status") != bool(status) or (status and not 400 <= status <= 599):
+        raise UsageError(f"{text!r} is not a fault: write a status as status503, 400 to 599")
+    if kind == "status":
+        if moment not in (None, "before"):
+            raise UsageError(f"{text!r}: a status comes before everything else and has no moment")
+        return Fault("status", _share(text, match["share"]), BEFORE, status=status)
+    after = _after(text, moment or ("before" if kind == "reset" else "first"))
+    if kind in ("error", "garbage") and (after == BEFORE or moment == "mid"):
+        raise UsageError(f"{text!r}: {kind} stands between events, so not {moment}")
+    return Fault(cast(FaultKind, kind), _share(text, match["share"]), after, moment == "mid")
+
+
+def _share(text: str, share: str | None) -> float:
+    try:
+        value = 1.0 if share is None else float(share)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"{text!r}: a share is a number from 0 to 1")
+    return value
+
+
+def _after(text: str, moment: str) -> int:
+    if moment.isdecimal():
+        return int(moment)
+    if moment not in _MOMENTS:
+        raise UsageError(f"{text!r}: the moments are {', '.join(_MOMENTS)} or a number of tokens")
+    return _MOMENTS[moment]

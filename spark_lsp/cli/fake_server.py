@@ -1,0 +1,39 @@
+"""`spark-lsp fake-server`: a completion server with scripted speed and faults, for tests of any client."""
+
+from __future__ import annotations
+
+import asyncio
+
+from spark_lsp.backends.fake import folder_of, source_of
+from spark_lsp.backends.script import Script, parse_faults
+
+
+async def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ttft: float = 0.0,
+    rate: float = 0.0,
+    jitter: float = 0.0,
+    faults: str = "",
+    oracle: str = "",
+    model: str = "",
+    slots: int = 0,
+    seed: int = 0,
+) -> int:
+    """Listen until cancelled, after one line on stdout that says where.
+
+    `ttft` and `jitter` in seconds, `rate` in tokens a second (0: at once), `slots` 0 for no limit,
+    `model` "" for any. Raises UsageError for faults that are none, an oracle that is no folder, or a
+    port that cannot be had.
+    """
+    from spark_lsp.backends.fake_http import FakeServer  # aiohttp: not for every command's start
+
+    source = await asyncio.to_thread(source_of, folder_of(oracle))
+    script = Script(ttft, rate, jitter, parse_faults(faults))
+    async with FakeServer(
+        source, script, host=host, port=port, model=model, slots=slots, seed=seed
+    ) as server:
+        print(f"listening on {server.url}", flush=True)
+        await asyncio.Event().wait()
+    return 0

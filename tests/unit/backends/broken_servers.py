@@ -1,0 +1,196 @@
+"""Servers that go wrong, each named for how."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+EVENT = b'data: {"choices":[{"index":0,"text":"pass","finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+
+class RawServer:
+    """HTTP by hand, so that it can be done wrong. `requests` holds each head as it arrived."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.connections = 0
+        self._writers: list[asyncio.StreamWriter] = []
+        self._tasks: set[asyncio.Task[None] | None] = set()
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        finally:
+            server.close()
+            for writer in self._writers:
+                writer.close()
+            await asyncio.gather(*filter(None, self._tasks))
+            await server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.append(writer)
+        self._tasks.add(asyncio.current_task())
+        try:
+            served = 0
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = re.search(r"content-length: (\d+)", head.lower())
+                await reader.readexactly(int(length[1]) if length else 0)
+                self.requests.append(head)
+                if head.startswith("HEAD"):
+                    self.head(writer, "content-length: 0")
+                    continue
+                served += 1
+                await self.answer(writer, served)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            writer.close()
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        """`served` counts the requests of this connection, this one included, without HEAD."""
+        self.head(writer, "content-type: text/event-stream", f"content-length: {len(EVENT)}")
+        writer.write(EVENT)
+
+    def head(self, writer: asyncio.StreamWriter, *headers: str, status: str = "200 OK") -> None:
+        writer.write("\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode())
+
+
+class ResetsKeptAlive(RawServer):
+    """Answers the first request of a connection, and resets at the second."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        if served > 1:
+            reset(writer)
+        else:
+            await super().answer(writer, served)
+
+
+class AlwaysResets(RawServer):
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        reset(writer)
+
+
+class Redirects(RawServer):
+    """Sends everybody to `target`."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self._target = target
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, f"location: {self._target}", "content-length: 0", status="307 Temporary Redirect")
+
+
+class LineWithoutEnd(RawServer):
+    """Garbage until the client has had enough."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream")
+        for _ in range(1_600):  # 100 MB
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+
+
+class Trickles(RawServer):
+    """A comment now and then, and never a text."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream")
+        for _ in range(100):
+            writer.write(b": still here\n\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        writer.close()
+
+
+class ThinksFirst(RawServer):
+    """Is connected at once, and then says nothing for a while."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        await asyncio.sleep(0.3)
+        await super().answer(writer, served)
+
+
+class EndsLate(RawServer):
+    """Says `[DONE]`, and only a moment later that the body ends there."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream", "transfer-encoding: chunked")
+        writer.write(b"%x\r\n%b\r\n" % (len(EVENT), EVENT))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+        writer.write(b"0\r\n\r\n")
+
+
+class FinishesAndHangs(RawServer):
+    """Says that the text is whole, and then keeps the connection open."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream")
+        writer.write(EVENT.partition(b"data: [DONE]")[0])
+
+
+class Page(RawServer):
+    """A page for people, where a stream was asked for."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        page = b"<html><title>Log in</title><body>Please log in</body></html>"
+        self.head(writer, "content-type: text/html; charset=utf-8", f"content-length: {len(page)}")
+        writer.write(page)
+
+
+class SpeaksFirst(RawServer):
+    """Not even asked, and not in TLS."""
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        await super()._serve(reader, writer)
+
+
+class NotHttp(RawServer):
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
+
+
+class CutShort(RawServer):
+    """Promises more bytes than it sends."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream", "content-length: 4000")
+        writer.write(b'data: {"choices":[{"index":0,"text":"pas"}]}\n\n')
+        writer.close()
+
+
+class EchoesTheKey(RawServer):
+    """Quotes the request, key and all, in its error."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        body = self.error()
+        self.head(writer, "content-type: application/json", f"content-length: {len(body)}", status="401 No")
+        writer.write(body)
+
+    def error(self) -> bytes:
+        key = self.requests[-1].partition("Bearer ")[2].partition("\r\n")[0]
+        team = self.requests[-1].lower().partition("x-team: ")[2].partition("\r\n")[0]
+        return f'{{"error":{{"message":"bad key {key} ({key[:5]}***{key[-3:]}) of {team}"}}}}'.encode()
+
+
+class EchoesTheKeyInside(EchoesTheKey):
+    """The same, inside a stream."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream")
+        writer.write(b"data: " + self.error() + b"\n\n")
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+    raise ConnectionResetError

@@ -1,0 +1,125 @@
+"""Scripts: times and faults."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_lsp.backends.oracle import tokens
+from spark_lsp.backends.script import BEFORE, Fault, FaultKind, Script, parse_faults
+from spark_lsp.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("spec", "faults"),
+    [
+        ("", ()),
+        ("reset", (Fault("reset", 1.0, BEFORE),)),
+        ("stall@0.05:mid", (Fault("stall", 0.05, 1, cut=True),)),
+        ("close:headers", (Fault("close", 1.0, 0),)),
+        ("error:12", (Fault("error", 1.0, 12),)),
+        ("status503@0.02", (Fault("status", 0.02, BEFORE, status=503),)),
+        (" reset@0.1:first , garbage@0.2 ,", (Fault("reset", 0.1, 1), Fault("garbage", 0.2, 1))),
+    ],
+)
+def test_faults(spec: str, faults: tuple[Fault, ...]) -> None:
+    assert parse_faults(spec) == faults
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("explode", "the kinds are reset, close, stall, error, garbage, statusNNN"),
+        ("status", "write a status as status503"),
+        ("status200", "400 to 599"),
+        ("reset503", "write a status"),
+        ("stall@2", "from 0 to 1"),
+        ("stall@.", "from 0 to 1"),
+        ("stall:later", "the moments are before, headers, first, mid"),
+        ("status503:mid", "has no moment"),
+        ("error:before", "not before"),
+        ("garbage:mid", "not mid"),
+        ("stall@", "KIND@SHARE:MOMENT"),
+        ("reset@0.6,stall@0.6", "more than 1"),
+    ],
+)
+def test_what_is_not_a_fault(spec: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        parse_faults(spec)
+
+
+@given(st.text())
+def test_any_other_text_is_refused_in_words(spec: str) -> None:
+    with suppress(UsageError):
+        assert all(fault.after >= BEFORE for fault in parse_faults(spec))
+
+
+def test_the_faults_of_the_page_are_faults() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "fake-server.md").read_text("utf-8")
+    specs = re.findall(r"""(?:--faults |faults"?\s*[:=(]\s*")([a-z][\w@.:,]+)""", page)
+    assert len(specs) >= 4
+    for spec in specs:
+        assert parse_faults(spec)
+    for kind in get_args(FaultKind):
+        assert f"`{kind}" in page
+
+
+def test_faults_hit_their_share() -> None:
+    script = Script(faults=parse_faults("reset@0.1,stall@0.3"))
+    random = Random(1)
+    plans = [script.perform("x", random, max_tokens=1) for _ in range(4_000)]
+    hits = Counter(plan.fault.kind if plan.fault else "" for plan in plans)
+    assert hits["reset"] == pytest.approx(400, rel=0.2)
+    assert hits["stall"] == pytest.approx(1_200, rel=0.1)
+
+
+def test_the_same_seed_plays_the_same() -> None:
+    script = Script(0.1, 50, 0.2, parse_faults("reset@0.5"))
+    first, second = (
+        [script.perform("a b c d", random, max_tokens=9) for _ in range(20)]
+        for random in (Random(3), Random(3))
+    )
+    assert first == second
+
+
+@given(
+    st.floats(0, 5),
+    st.floats(0, 2000),
+    st.floats(0, 1),
+    st.integers(1, 40),
+    st.randoms(use_true_random=False),
+)
+def test_times(ttft: float, rate: float, jitter: float, count: int, random: Random) -> None:
+    plan = Script(ttft, rate, jitter).perform("x " * count, random, max_tokens=1_000)
+    assert list(plan.due) == sorted(plan.due)
+    for index, due in enumerate(plan.due):
+        steady = ttft + (index / rate if rate else 0)
+        assert steady <= due <= steady + jitter
+
+
+@pytest.mark.parametrize(
+    ("text", "max_tokens", "stop", "expected", "finish"),
+    [
+        ("one two three", 9, (), "one two three", "stop"),
+        ("one two three", 2, (), "one two", "length"),
+        ("one two three", 3, (), "one two three", "stop"),
+        ("one\ntwo\n", 9, ("\n",), "one", "stop"),
+        ("one two three", 9, ("ee", "tw"), "one ", "stop"),
+        ("one two", 9, ("", "x"), "one two", "stop"),
+        ("", 9, (), "", "stop"),
+    ],
+)
+def test_where_an_answer_ends(
+    text: str, max_tokens: int, stop: tuple[str, ...], expected: str, finish: str
+) -> None:
+    plan = Script().perform(text, Random(0), max_tokens=max_tokens, stop=stop)
+    assert ("".join(plan.pieces), plan.finish) == (expected, finish)
+    assert list(plan.pieces) == tokens(expected)
