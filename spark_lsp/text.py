@@ -35,10 +35,8 @@ def split_lines(text: str) -> list[str]:
 
 
 def line_body(line: str) -> str:
-    """The line without its line end."""
-    if line.endswith("\n"):
-        return line[:-2] if line.endswith("\r\n") else line[:-1]
-    return line[:-1] if line.endswith("\r") else line
+    """The line without its line end; there are no others of these characters in it."""
+    return line.rstrip("\r\n")
 
 
 def column_of(line: str, character: int, encoding: Encoding) -> int:
@@ -154,17 +152,16 @@ class Snapshot:
     `line` is 0-based, `column` counts code points. Taking one is O(1).
     """
 
-    __slots__ = ("uri", "version", "language", "lines", "line", "column")
+    __slots__ = ("_text", "column", "language", "line", "lines", "uri", "version")
 
-    def __init__(
-        self, uri: str, version: int, language: str, lines: Lines, line: int, column: int
-    ) -> None:
+    def __init__(self, uri: str, version: int, language: str, lines: Lines, line: int, column: int) -> None:
         self.uri = uri
         self.version = version
         self.language = language
         self.lines = lines
         self.line = line
         self.column = column
+        self._text = lines[line]
 
     def __repr__(self) -> str:
         return f"<Snapshot {self.uri} v{self.version} {self.line}:{self.column}>"
@@ -172,12 +169,12 @@ class Snapshot:
     @property
     def line_before(self) -> str:
         """The cursor's line up to the cursor."""
-        return self.lines[self.line][: self.column]
+        return self._text[: self.column]
 
     @property
     def line_after(self) -> str:
         """The cursor's line from the cursor on, without its line end."""
-        return line_body(self.lines[self.line])[self.column :]
+        return line_body(self._text)[self.column :]
 
     @property
     def newline(self) -> str:
@@ -206,7 +203,7 @@ class Snapshot:
 
     def after(self, limit: int) -> str:
         """At most `limit` characters after the cursor, to a line's end unless the line is longer."""
-        tail = self.lines[self.line][self.column :]
+        tail = self._text[self.column :]
         if len(tail) >= limit:
             return tail[:limit]
         parts, size = [tail], len(tail)
@@ -227,17 +224,21 @@ class Snapshot:
         The cursor stands behind the inserted text.
         """
         start, end = self.column - dedent, self.column + absorbed
-        lines, _ = _replace(self.lines, self.line, start, self.line, end, text)
-        inserted = split_lines(text)
-        line = self.line + len(inserted) - 1
-        column = len(inserted[-1]) + (start if len(inserted) == 1 else 0)
+        lines, span = _replace(self.lines, self.line, start, self.line, end, text)
+        head = "".join(self.lines.slice(span.first, self.line)) + self.lines[self.line][:start] + text
+        inserted = split_lines(head)
+        line = span.first + len(inserted) - 1
+        column = len(inserted[-1])
+        # A \r that `text` ended with has become one line end with the \n behind it: no cursor stands in it.
+        if not column and head.endswith("\r") and (line >= lines.count or lines[line - 1].endswith("\r\n")):
+            line, column = line - 1, len(inserted[-2]) - 1
         return Snapshot(self.uri, self.version, self.language, lines, line, column)
 
 
 class Document:
     """An open document, kept in step with its editor by incremental edits."""
 
-    __slots__ = ("uri", "language", "version", "lines", "encoding")
+    __slots__ = ("encoding", "language", "lines", "uri", "version")
 
     def __init__(
         self, uri: str, text: str, *, language: str = "", version: int = 0, encoding: Encoding = "utf-16"
@@ -250,13 +251,15 @@ class Document:
 
     def snapshot(self, line: int, character: int) -> Snapshot:
         """The text now, with a cursor. A position past the end is clamped as LSP asks."""
+        return Snapshot(self.uri, self.version, self.language, self.lines, *self._clamped(line, character))
+
+    def _clamped(self, line: int, character: int) -> tuple[int, int]:
+        """The line and column that a position means."""
         if line >= self.lines.count:
             line = self.lines.count - 1
-            column = len(self.lines[line])
-        else:
-            line = max(line, 0)
-            column = column_of(self.lines[line], character, self.encoding)
-        return Snapshot(self.uri, self.version, self.language, self.lines, line, column)
+            return line, len(self.lines[line])
+        line = max(line, 0)
+        return line, column_of(self.lines[line], character, self.encoding)
 
     def replace(self, text: str) -> Span:
         """Replace the whole text."""
@@ -268,11 +271,11 @@ class Document:
         self, start_line: int, start_character: int, end_line: int, end_character: int, text: str
     ) -> Span:
         """Replace a range. Ends in the wrong order are swapped, positions clamped, as editors expect."""
-        start = self.snapshot(start_line, start_character)
-        end = self.snapshot(end_line, end_character)
-        if (end.line, end.column) < (start.line, start.column):
+        start = self._clamped(start_line, start_character)
+        end = self._clamped(end_line, end_character)
+        if end < start:
             start, end = end, start
-        self.lines, span = _replace(self.lines, start.line, start.column, end.line, end.column, text)
+        self.lines, span = _replace(self.lines, *start, *end, text)
         return span
 
     def text(self) -> str:

@@ -7,9 +7,7 @@ from typing import Literal
 
 Lane = Literal["instant", "interactive", "batch"]
 
-Hit = Literal[
-    "typed_through", "cached", "flight", "speculative", "network", "workspace", "none"
-]
+Hit = Literal["typed_through", "cached", "flight", "speculative", "network", "workspace", "none"]
 """Where an answer came from: the names that `spark/metrics` counts."""
 
 Finish = Literal["stop", "length", "filter", "unknown"]
@@ -24,7 +22,9 @@ class Prompt:
     \\n. `rendered` is the whole prompt where a FIM template was applied on our
     side; it is None where the wire has fields of its own for both sides.
     `stop` may hold more strings than a server takes: a backend sends those it
-    can, the trimmer applies all of them.
+    can, the trimmer applies all of them. `invoked`: a person asked for this
+    and wants the best guess, however unsure. `line` is the cursor's, 0-based,
+    for a backend that follows the document itself.
     """
 
     prefix: str
@@ -35,7 +35,9 @@ class Prompt:
     temperature: float = 0.0
     language: str = ""
     path: str = ""
+    line: int | None = None
     lane: Lane = "instant"
+    invoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
