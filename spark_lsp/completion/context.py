@@ -1,0 +1,133 @@
+"""What a generation is told of the document: the text on both sides of the cursor, and how much is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from spark_lsp.text import Snapshot, split_lines
+
+Multiline = Literal["auto", "always", "never"]
+
+FRONT_STEP = 16  # lines
+
+_LINE_END = re.compile(r"\r\n?")
+_PUNCTUATION_ONLY = re.compile(r"[\s)\]}>\"'`;:,.]*")
+_OPENS = re.compile(r"(?:[:{(\[]|=>|->|\b(?:do|then|begin))\s*$")
+_HEAD = re.compile(
+    r"\s*(?:(?:async|export|default|public|private|protected|static|pub(?:\([a-z]+\))?)\s+)*"
+    r"(?:def|class|fn|func|function|impl|struct|enum|trait|interface|if|for|while|match|switch|try|with)\b"
+)
+
+_BEGINS_TEXT = frozenset(("", '"""', "'''", "/*", "/**"))
+
+_USUAL_INDENT = {
+    "go": "\t",
+    "makefile": "\t",
+    **dict.fromkeys(
+        ("typescript", "typescriptreact", "javascript", "javascriptreact", "json", "yaml", "html", "css"),
+        "  ",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of a cursor, line ends \\n.
+
+    `indent` is one level of the document's indentation: a tab or n spaces.
+    `multiline` says whether an answer may go beyond the cursor's line.
+    """
+
+    uri: str
+    path: str
+    language: str
+    before: str
+    after: str
+    indent: str = "    "
+    multiline: bool = True
+
+    @property
+    def line_before(self) -> str:
+        """The cursor's line up to the cursor."""
+        return self.before[self.before.rfind("\n") + 1 :]
+
+    @property
+    def line_after(self) -> str:
+        """The cursor's line from the cursor on, without its line end."""
+        return self.after.partition("\n")[0]
+
+
+def gather(
+    snapshot: Snapshot,
+    *,
+    path: str,
+    multiline: Multiline = "auto",
+    before_limit: int = 6000,
+    after_limit: int = 2000,
+) -> Context:
+    """The context of a snapshot's cursor; limits in characters."""
+    before = _LINE_END.sub("\n", _front_held_still(snapshot, before_limit))
+    after = _LINE_END.sub("\n", snapshot.after(after_limit))
+    return Context(
+        uri=snapshot.uri,
+        path=path,
+        language=snapshot.language,
+        before=before,
+        after=after,
+        indent=indent_of(before, after, snapshot.language),
+        multiline=multiline == "always"
+        or (multiline == "auto" and wants_lines(snapshot.line_before, snapshot.line_after)),
+    )
+
+
+def wants_lines(line_before: str, line_after: str) -> bool:
+    """Whether several lines are wanted: on a blank line, where a block opens, never before real text."""
+    if not _PUNCTUATION_ONLY.fullmatch(line_after):
+        return False
+    begun = line_before.strip()
+    return begun in _BEGINS_TEXT or opens_block(line_before) or bool(_HEAD.match(line_before))
+
+
+def opens_block(line: str) -> bool:
+    """Whether the lines below stand deeper: this one ends with an opening bracket, a colon, `=>` or `do`."""
+    return bool(_OPENS.search(line))
+
+
+def width_of(line: str) -> int:
+    """How far a line is indented, in columns; a tab counts as four."""
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4))
+
+
+def indent_of(before: str, after: str, language: str) -> str:
+    """One level of indentation as the text has it, else what is usual in its language."""
+    if language == "makefile":
+        return "\t"
+    steps: Counter[str] = Counter()
+    previous = 0
+    for line in (before + after).split("\n"):
+        body = line.lstrip(" \t")
+        if not body:
+            continue
+        width = len(line) - len(body)
+        if line.startswith("\t"):
+            steps["\t"] += 1
+        elif width - previous in (2, 3, 4, 8):
+            steps[" " * (width - previous)] += 1
+        previous = width
+    return steps.most_common(1)[0][0] if steps else _USUAL_INDENT.get(language, "    ")
+
+
+def _front_held_still(snapshot: Snapshot, limit: int) -> str:
+    """The text before the cursor, starting at a line whose number is a multiple of FRONT_STEP.
+
+    A window that ends at the cursor would lose a line at its front for every line typed, and a
+    server that keeps the prompt of the last request would have to read all of it again.
+    """
+    text = snapshot.before(limit)
+    lines = split_lines(text)
+    first = snapshot.line - (len(lines) - 1)
+    surplus = -first % FRONT_STEP
+    return "".join(lines[surplus:]) if 2 * surplus < len(lines) else text

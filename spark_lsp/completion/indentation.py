@@ -1,0 +1,60 @@
+"""How the lines of an answer are indented: as deep as the model meant it, with what the document uses."""
+
+from __future__ import annotations
+
+from spark_lsp.completion.brackets import PROSE
+from spark_lsp.completion.context import Context, opens_block, width_of
+from spark_lsp.completion.scope import continues
+
+
+class Indentation:
+    """What a model left out of its indentation, or wrote differently; found out once and kept to."""
+
+    def __init__(self, context: Context) -> None:
+        self._line_before = context.line_before
+        self._unit = context.indent
+        self._is_prose = context.language in PROSE
+        self._missing: str | None = None
+        self._step: int | None = None  # spaces that stand for a tab
+
+    def of(self, line: str, above: str | None) -> str:
+        """The answer's next line as it belongs into the document.
+
+        `above` is the line above it there, None while that is not settled: nothing is concluded then.
+        """
+        if self._is_prose:
+            return line
+        if self._missing is None and above is not None:
+            self._missing = missing(above, line, self._line_before)
+        return self._in_units(f"{self._missing or ''}{line}", above)
+
+    def _in_units(self, line: str, above: str | None) -> str:
+        body = line.lstrip(" \t")
+        indent = line[: len(line) - len(body)]
+        if self._unit != "\t":
+            return indent.replace("\t", self._unit) + body
+        if not indent.startswith(" "):
+            return line
+        step = self._step or _step(above or "", len(indent))
+        if above is not None:
+            self._step = step
+        return "\t" * (len(indent) // step) + " " * (len(indent) % step) + body
+
+
+def missing(first: str, second: str, line_before: str) -> str:
+    """What the model left out of every line's indentation.
+
+    It wrote the first line without any. When that opens a block and the second line does not
+    stand deeper than it, the model counts from the cursor and not from the margin. (Not so behind
+    `else:`, which belongs further out than a cursor that is indented too far.)
+    """
+    relative = opens_block(first) and not continues(first) and 0 < width_of(second) <= width_of(line_before)
+    return line_before if relative and not line_before.strip() else ""
+
+
+def _step(above: str, width: int) -> int:
+    """How many spaces a model means by one level, when it indents by `width` below a line in tabs."""
+    depth = len(above) - len(above.lstrip("\t")) + opens_block(above)
+    if depth and width % depth == 0 and width // depth in (2, 3, 4, 8):
+        return width // depth
+    return 4

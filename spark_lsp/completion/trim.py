@@ -1,0 +1,204 @@
+"""Reads a stream while it runs, says what of it can be shown, and when to stop it.
+
+Everything here depends on the text before the cursor, on the habits of models,
+or on where the answer should end. So the text that comes out is exactly what
+typing it would produce, and the cache can hold it against what is typed.
+What depends on the document at the moment of showing is left to `fit`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from spark_lsp.completion import runs
+from spark_lsp.completion.brackets import PROSE
+from spark_lsp.completion.closers import Closers
+from spark_lsp.completion.context import Context
+from spark_lsp.completion.indentation import Indentation
+from spark_lsp.completion.opening import opening
+from spark_lsp.completion.prompt import CONTROL_TOKENS
+from spark_lsp.completion.runs import Verdict
+from spark_lsp.completion.scope import Scope
+from spark_lsp.completion.stops import StopStrings, joined, without_half
+from spark_lsp.values import Finish
+
+STAMMER_STEP = 16  # characters between two looks at a line that grows
+BLANK_LINES = 3  # more in a row than any style asks for
+BLANK_CHARACTERS = 400
+
+
+class Trimmer:
+    """The reader of one generation.
+
+    `text` is what can be shown so far: it only grows while the stream runs (at its end, white
+    space and an unfinished line may go), it never holds half a stop string, and it is empty
+    until its beginning is sure. `done` asks the caller to close the stream. `complete` says that
+    the text ended by itself and not by a limit.
+
+    The result does not depend on how the stream was cut into pieces.
+    """
+
+    def __init__(self, context: Context, *, stop: Sequence[str] = (), max_lines: int | None = None) -> None:
+        self.text = ""
+        self.done = False
+        self.complete = False
+        self._context = context
+        self._max_lines = max_lines
+        # A line end as stop string is the limit to one line, which has to wait until a fence is skipped.
+        self._stops = StopStrings((*(text for text in stop if text.strip()), *CONTROL_TOKENS))
+        self._following = runs.following_lines(context.after)
+        self._heard = ""
+        self._used = 0  # how much of it holds no stop string
+        self._next: int | None = None  # where the first line that is not settled begins in it
+        self._settled = ""
+        self._line_ends = 0  # since the last settled line
+        self._first = True  # the next line is the cursor's
+        self._lines = [] if context.line_before.strip() else _line_above(context)
+        self._indentation = Indentation(context)
+        self._looked = 0  # how far the growing line was searched for a stammer
+        self._scope: Scope | None = None
+        self._closers = Closers(context)
+
+    def feed(self, piece: str) -> None:
+        """Read the next piece of the stream. What comes after `done` is ignored."""
+        if self.done:
+            return
+        self._heard = joined(self._heard, piece)
+        self._used, stopped = self._stops.search(self._heard, self._used)
+        self._read(without_half(self._heard[: self._used]), final=stopped)
+        if stopped or (self._used > BLANK_CHARACTERS and not self._heard.strip()):
+            self._end(complete=True)
+
+    def finish(self, reason: Finish) -> None:
+        """The stream is over.
+
+        Cut off (`length`, `filter`), an answer of several lines keeps its whole lines, and one of
+        a single line its whole words.
+        """
+        if self.done:
+            return
+        cut_off = reason in ("length", "filter")
+        self._read(without_half(self._heard), final=not cut_off)
+        if cut_off and not self.done:
+            self.text = self._settled or re.sub(r"\w+$", "", self.text)
+        self._end(complete=reason == "stop")
+
+    def _end(self, *, complete: bool) -> None:
+        if not self.done:
+            self.done, self.complete = True, complete
+            self.text = self.text.rstrip()
+
+    def _read(self, said: str, *, final: bool) -> None:
+        """Settle as many lines as are sure, and show what is sure of the one that grows."""
+        if self._next is None:
+            self._next = opening(said, self._context, final=final)
+            if self._next is None:
+                return
+        while not self.done:
+            pending = said[self._next :].split("\n")
+            growing = len(pending) == 1 and not final
+            if not self._take(pending, growing=growing, final=final) or len(pending) == 1:
+                return
+            self._next += len(pending[0]) + 1
+            self._end_line()
+
+    def _take(self, pending: Sequence[str], *, growing: bool, final: bool) -> bool:
+        """Settle the first of the pending lines. False when it has to wait or nothing more is wanted."""
+        if not pending[0].strip():
+            if self._first and not growing and self._context.line_before.strip():
+                self._enter("")
+            return not growing
+        lines = [self._as_written(line, index) for index, line in enumerate(pending) if line.strip()]
+        line = lines[0]
+        lines[0] = self._whole(line)
+        verdict = self._verdict(
+            lines, growing=not final and bool(pending[-1].strip()), alone=growing, final=final
+        )
+        if verdict != "keep":
+            if verdict == "cut":
+                self._end(complete=True)
+            return False
+        column = self._closers.first_unmatched(line)
+        end = self._end_within(line, column, growing=growing)
+        shown = self._settled + "\n" * self._line_ends
+        if end is not None:
+            self.text = shown + line[:end]
+            self._end(complete=True)
+        elif growing:
+            self.text = (shown + line[: _sure(line, column)]).rstrip()
+        else:
+            self._settled = self.text = shown + line
+            self._enter(line)
+        return end is None and not growing
+
+    def _enter(self, line: str) -> None:
+        whole = self._whole(line)
+        if self._scope is None:
+            self._scope = Scope(whole, self._context)
+        else:
+            self._scope.enter(whole)
+        self._closers.enter(line)
+        self._lines.append(whole.rstrip())
+        self._first, self._line_ends, self._looked = False, 0, 0
+
+    def _end_line(self) -> None:
+        self._line_ends += 1
+        if not self._context.multiline or self._line_ends > BLANK_LINES + 1:
+            self._end(complete=True)
+        elif self._max_lines is not None and self._settled.count("\n") + 1 >= self._max_lines:
+            self._end(complete=False)
+        elif self._line_ends == 1 and self._settled:
+            self.text = self._settled + "\n"
+
+    def _whole(self, line: str) -> str:
+        """The line as it stands in the document: the cursor's has a beginning already."""
+        return self._context.line_before + line if self._first and not self._line_ends else line
+
+    def _as_written(self, line: str, index: int) -> str:
+        """The line with the document's kind of indentation, and as deep as the model meant it."""
+        if index == 0 and self._first and not self._line_ends:
+            return line
+        return self._indentation.of(line, self._lines[-1] if self._scope is not None else None)
+
+    def _verdict(self, lines: Sequence[str], *, growing: bool, alone: bool, final: bool) -> Verdict:
+        """What becomes of the first of these lines. `alone`: it is the last one, and grows."""
+        verdicts = [
+            self._fence(lines[0], growing=alone),
+            runs.meets(self._following, lines, growing=growing, final=final),
+            runs.repeats(self._lines, lines, growing=growing, final=final),
+        ]
+        if self._scope is not None:
+            after_blank = self._line_ends > 1
+            verdicts.append(self._scope.verdict(lines[0], after_blank=after_blank, growing=alone))
+        return "cut" if "cut" in verdicts else "wait" if "wait" in verdicts else "keep"
+
+    def _fence(self, line: str, *, growing: bool) -> Verdict:
+        """A closing fence ends the code; what comes behind it are explanations."""
+        mark = line.strip()[:3]
+        if self._context.language in PROSE or not "```".startswith(mark):
+            return "keep"
+        return "cut" if mark == "```" else "wait" if growing else "keep"
+
+    def _end_within(self, line: str, column: int | None, *, growing: bool) -> int | None:
+        """The column at which the answer ends within this line: of an unmatched closer, or a stammer."""
+        if column is not None and growing and column >= len(line) - 2:
+            column = None  # `')` may become the character `')'`
+        last = len(line) if column is None else min(column + 2, len(line))
+        looks = list(range(self._looked + STAMMER_STEP, last + 1, STAMMER_STEP))
+        self._looked = looks[-1] if looks else self._looked
+        for end in looks if growing or column is not None else (*looks, last):
+            start = runs.stammer(line, end)
+            if start is not None:
+                return start
+        return column
+
+
+def _sure(line: str, column: int | None) -> int:
+    """How much of a growing line no later piece can take back. `column`: of an unmatched closer."""
+    sure = len(line) - runs.held_back(line)
+    return sure if column is None else min(sure, column)
+
+
+def _line_above(context: Context) -> list[str]:
+    return [line for line in context.before.split("\n")[:-1] if line.strip()][-1:]

@@ -1,0 +1,215 @@
+"""Every scenario of fixtures/scenarios/completion, and the proof that every rule is needed by one."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from spark_lsp.completion import closers, context, fit, indentation, opening, runs, scope, trim
+from spark_lsp.completion.cache import PrefixCache
+from spark_lsp.completion.context import Context, Multiline, gather
+from spark_lsp.completion.indentation import Indentation
+from spark_lsp.completion.prompt import CONTROL_TOKENS, render
+from spark_lsp.completion.scope import Scope
+from spark_lsp.completion.stops import StopStrings
+from spark_lsp.text import Lines, Snapshot
+from spark_lsp.values import Finish, Offer, Suggestion
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "scenarios" / "completion"
+CURSOR = "<cursor>"
+NEWLINES = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
+HEADERS = {"language", "rule", "path", "multiline", "newline", "finish", "stop", "stopped"}
+SECTIONS = {"document", "model", "now", "accepted", "nothing"}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    headers: dict[str, str]
+    sections: dict[str, str]
+
+    @property
+    def rules(self) -> list[str]:
+        return [rule.strip() for rule in self.headers.get("rule", "").split(",") if rule.strip()]
+
+    def snapshot(self, section: str) -> Snapshot:
+        text = self.sections[section].replace("\n", NEWLINES[self.headers.get("newline", "lf")])
+        before, mark, after = text.partition(CURSOR)
+        assert mark, f"{self.name}: no {CURSOR} in {section}"
+        head = Lines.of(before)
+        line, column = head.count - 1, len(head[head.count - 1])
+        return Snapshot(
+            "file:///scenario", 1, self.headers.get("language", ""), Lines.of(before + after), line, column
+        )
+
+
+def read(path: Path) -> Scenario:
+    title, _, rest = path.read_text("utf-8").partition("\n")
+    head, *parts = re.split(r"^-- (\w+) --\n", rest, flags=re.MULTILINE)
+    headers = dict(line.split(": ", 1) for line in head.splitlines() if line)
+    sections = {name: text.removesuffix("\n") for name, text in zip(parts[::2], parts[1::2], strict=True)}
+    assert title, path
+    assert headers.keys() <= HEADERS, path
+    assert sections.keys() <= SECTIONS, path
+    assert ("accepted" in sections) != ("nothing" in sections), path
+    return Scenario(path.stem, headers, sections)
+
+
+SCENARIOS = [read(path) for path in sorted(FOLDER.glob("*.txt"))]
+
+
+def check(scenario: Scenario) -> None:
+    """Run a scenario in several cuts of its stream; all have to come to the same, expected end."""
+    for size in (len(scenario.sections["model"]) or 1, 3, 1):
+        offer = offered(scenario, size)
+        if "nothing" in scenario.sections:
+            assert offer is None, f"{scenario.name}, in pieces of {size}: {offer}"
+        else:
+            assert offer is not None, f"{scenario.name}, in pieces of {size}: nothing offered"
+            assert result(scenario, offer) == scenario.sections["accepted"], f"in pieces of {size}"
+
+
+def offered(scenario: Scenario, size: int) -> Offer | None:
+    asked = scenario.snapshot("document")
+    now = scenario.snapshot("now" if "now" in scenario.sections else "document")
+    multiline: Multiline = next(
+        way for way in get_args(Multiline) if way == scenario.headers.get("multiline", "auto")
+    )
+    context = gather(asked, path=scenario.headers.get("path", "src/main"), multiline=multiline)
+    suggestion = trimmed(scenario, context, size)
+    cache = PrefixCache(1_000_000)
+    cache.put(asked, suggestion)
+    found = cache.get(now)
+    if found is None:
+        return None
+    return fit.fit(found.suggestion, now, "typed_through" if found.typed else "network")
+
+
+def trimmed(scenario: Scenario, context: Context, size: int) -> Suggestion:
+    said = scenario.sections["model"]
+    stop = [scenario.headers["stop"]] if "stop" in scenario.headers else []
+    trimmer = trim.Trimmer(context, stop=[*stop, *render(context, "suffix", max_tokens=256).stop])
+    shown = ""
+    for start in range(0, len(said), size):
+        trimmer.feed(said[start : start + size])
+        assert trimmer.text.startswith(shown.rstrip()), f"{scenario.name}: took back what was shown"
+        shown = trimmer.text
+    if size == 1 and scenario.headers.get("stopped") == "yes":
+        assert trimmer.done, f"{scenario.name}: the stream was not stopped"
+    finish: Finish = next(way for way in get_args(Finish) if way == scenario.headers.get("finish", "stop"))
+    trimmer.finish(finish)
+    return Suggestion(trimmer.text, complete=trimmer.complete)
+
+
+def result(scenario: Scenario, offer: Offer) -> str:
+    """The document after accepting, with the cursor's mark, line ends \\n."""
+    now = scenario.snapshot("now" if "now" in scenario.sections else "document")
+    after = now.edited(offer.dedent, offer.absorbed, offer.text)
+    lines = list(after.lines)
+    lines[after.line] = lines[after.line][: after.column] + CURSOR + lines[after.line][after.column :]
+    newline = NEWLINES[scenario.headers.get("newline", "lf")]
+    text = "".join(lines)
+    if newline != "\n":
+        assert "\n" not in text.replace(newline, ""), "a line end of another kind"
+    return text.replace(newline, "\n")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_scenario(scenario: Scenario) -> None:
+    check(scenario)
+
+
+def _keep(*_: object, **__: object) -> str:
+    return "keep"
+
+
+def _without(step: Callable[..., object]) -> tuple[object, str, object]:
+    return opening, "STEPS", tuple(other for other in opening.STEPS if other is not step)
+
+
+def _always_several_lines(
+    snapshot: Snapshot, *, path: str, multiline: Multiline, gathered: Callable[..., Context] = gather
+) -> Context:
+    return gathered(snapshot, path=path, multiline="always")
+
+
+def _never_cut_off(
+    self: trim.Trimmer, reason: Finish, finish: Callable[..., None] = trim.Trimmer.finish
+) -> None:
+    finish(self, "stop")
+
+
+def _never_typed_through(
+    suggestion: Suggestion, now: Snapshot, hit: str, fitted: Callable[..., Offer | None] = fit.fit
+) -> Offer | None:
+    return fitted(suggestion, now, "cached")
+
+
+def _no_yaml(self: Scope, first: str, context: Context, init: Callable[..., None] = Scope.__init__) -> None:
+    init(self, first, replace(context, language="toml"))
+
+
+def _no_overlap(text: str, rest: str) -> Iterator[int]:
+    yield 0
+
+
+RULES: dict[str, tuple[object, str, object]] = {
+    "balance": (fit, "_unpaired", lambda text, language: 0),
+    "blank": _without(opening.skip_blank),
+    "blank-lines": (trim, "BLANK_LINES", 99),
+    "closers": (closers.Closers, "first_unmatched", lambda self, line: None),
+    "closing-fence": (trim.Trimmer, "_fence", _keep),
+    "control-token": (trim, "CONTROL_TOKENS", ("\0",)),
+    "cut-off": (trim.Trimmer, "finish", _never_cut_off),
+    "dedent": (fit, "outer_indent", lambda text, line_before, above: None),
+    "echo": _without(opening.skip_echo),
+    "fence": _without(opening.skip_fence),
+    "following": (runs, "meets", _keep),
+    "following-now": (fit, "_before_what_follows", lambda suggestion, snapshot: suggestion.text),
+    "indent-kind": (Indentation, "_in_units", lambda self, line, above: line),
+    "introduction": _without(opening.skip_introduction),
+    "last-line-begins": (fit, "_begins", lambda line, following, whole_words: False),
+    "least-visible": (fit, "LEAST_VISIBLE", 1),
+    "multiline": (context, "wants_lines", lambda line_before, line_after: False),
+    "newline": (Snapshot, "newline", "\n"),
+    "one-line": (sys.modules[__name__], "gather", _always_several_lines),
+    "over-lines": (fit, "_over_lines", lambda text, remaining, line_before: text),
+    "overlap": (fit, "_overlaps", _no_overlap),
+    "path-header": _without(opening.skip_path),
+    "reaching-out": (fit, "_first_reaching_out", lambda text, line_before, language: None),
+    "repeats": (runs, "repeats", _keep),
+    "scope": (Scope, "verdict", _keep),
+    "scope-continues": (scope, "continues", lambda line: False),
+    "scope-outer": (scope, "outer_indent", lambda text, line_before, above: None),
+    "scope-prose": (scope, "PROSE", frozenset()),
+    "scope-yaml-list": (Scope, "__init__", _no_yaml),
+    "shift": (indentation, "missing", lambda first, second, line_before: ""),
+    "stammer": (runs, "stammer", lambda line, end: None),
+    "stop-at-following": (runs, "following_lines", lambda after: []),
+    "stop-string": (trim, "StopStrings", lambda texts: StopStrings(CONTROL_TOKENS)),
+    "thoughts": _without(opening.skip_thoughts),
+    "typed-to-the-end": (fit, "fit", _never_typed_through),
+    "word-boundary": (fit, "_in_word", lambda text, index: False),
+}
+"""Every rule with what switches it off: an attribute, and its value without the rule."""
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_is_needed(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scenario that names a rule fails without it."""
+    needing = [scenario for scenario in SCENARIOS if rule in scenario.rules]
+    assert needing
+    monkeypatch.setattr(*RULES[rule])
+    for scenario in needing:
+        with pytest.raises(AssertionError):
+            check(scenario)
+
+
+def test_every_named_rule_exists() -> None:
+    assert {rule for scenario in SCENARIOS for rule in scenario.rules} == RULES.keys()
