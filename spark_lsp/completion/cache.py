@@ -13,7 +13,7 @@ file or of the cache.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -63,18 +63,24 @@ class _State(NamedTuple):
 @dataclass(slots=True)
 class _Entry:
     state: _State
+    line_above: str
     suggestion: Suggestion
     born: int
     size: int
 
 
 class _Shelf:
-    """The entries of one document, by anchor."""
+    """The entries of one document, by anchor. `lines_above` counts them by the line directly above.
 
-    __slots__ = ("by_anchor", "longest")
+    A look-up tries one line after the other, and most of them are ruled out by that line, whose hash
+    is there already, before an anchor has to be made.
+    """
+
+    __slots__ = ("by_anchor", "lines_above", "longest")
 
     def __init__(self) -> None:
         self.by_anchor: dict[int, dict[_State, _Entry]] = {}
+        self.lines_above: Counter[str] = Counter()
         self.longest = 0  # line ends in the longest text
 
 
@@ -101,12 +107,13 @@ class PrefixCache:
         Again for the same state replaces: a growing stream is put after each piece.
         `generation` counts changes of settings; what was kept under another one is not found.
         """
-        self._store(_Window(snapshot, 0, generation).state(), suggestion)
+        window = _Window(snapshot, 0, generation)
+        self._store(window.state(), window.line_above(0), suggestion)
 
     def reject(self, snapshot: Snapshot, text: str, *, generation: int = 0) -> None:
         """The user does not want this text here: not offered again in exactly this state."""
-        state = _Window(snapshot, 0, generation).state(rejection=True)
-        self._store(state, Suggestion(text))
+        window = _Window(snapshot, 0, generation)
+        self._store(window.state(rejection=True), window.line_above(0), Suggestion(text))
         if self._shown.get(snapshot.uri):
             del self._shown[snapshot.uri]
 
@@ -146,16 +153,17 @@ class PrefixCache:
                 self._drop(entry)
         self._shown.pop(uri, None)
 
-    def _store(self, state: _State, suggestion: Suggestion) -> None:
+    def _store(self, state: _State, line_above: str, suggestion: Suggestion) -> None:
         if (old := self._entries.get(state)) is not None:
             self._drop(old)
-        entry = _Entry(state, suggestion, next(self._clock), _size(state, suggestion))
+        entry = _Entry(state, line_above, suggestion, next(self._clock), _size(state, suggestion))
         if entry.size > self.max_bytes:
             return
         shelf = self._shelves.setdefault(state.uri, _Shelf())
         shelf.longest = max(shelf.longest, suggestion.text.count("\n"))
         states = shelf.by_anchor.setdefault(state.anchor, {})
         states[state] = entry
+        shelf.lines_above[line_above] += 1
         self._entries[state] = entry
         self.size_bytes += entry.size
         if len(states) > STATES_PER_ANCHOR:
@@ -170,6 +178,9 @@ class PrefixCache:
         shelf = self._shelves[state.uri]
         states = shelf.by_anchor[state.anchor]
         del states[state]
+        shelf.lines_above[entry.line_above] -= 1
+        if not shelf.lines_above[entry.line_above]:
+            del shelf.lines_above[entry.line_above]
         if not states:
             del shelf.by_anchor[state.anchor]
         if not shelf.by_anchor:
@@ -178,37 +189,47 @@ class PrefixCache:
 
 
 class _Window:
-    """The lines around a cursor, read once: enough above it to go back `reach` lines."""
+    """The lines around a cursor, read once: enough above it to go back `reach` lines.
 
-    __slots__ = ("_bodies", "_cursor", "_generation", "reach", "snapshot")
+    Those above are hashed as they stand, line ends included: a string keeps its hash, a copy
+    without its line end would be hashed anew at every key.
+    """
+
+    __slots__ = ("_cursor", "_generation", "_lines", "reach", "snapshot")
 
     def __init__(self, snapshot: Snapshot, reach: int, generation: int) -> None:
         first = max(snapshot.line - reach - ABOVE, 0)
-        lines = snapshot.lines.slice(first, snapshot.line + BELOW + 2)
         self.snapshot = snapshot
         self.reach = min(reach, snapshot.line)
-        self._bodies = tuple(map(line_body, lines))
+        self._lines = tuple(snapshot.lines.slice(first, snapshot.line + BELOW + 2))
         self._cursor = snapshot.line - first
         self._generation = generation
 
-    def anchor(self, back: int) -> int:
-        """The hash of the lines above the line `back` lines above the cursor."""
+    def line_above(self, back: int) -> str:
+        """The line directly above the line `back` lines above the cursor."""
         end = self._cursor - back
-        language = self.snapshot.language
-        return hash((self._generation, language, *self._bodies[max(end - ABOVE, 0) : end]))
+        return self._lines[end - 1] if end else ""
+
+    def anchor(self, back: int) -> int:
+        """The hash of all the lines above that line which an entry depends on."""
+        end = self._cursor - back
+        return hash((self._generation, self.snapshot.language, *self._lines[max(end - ABOVE, 0) : end]))
 
     def written(self, back: int) -> str:
         """The text from the start of that line to the cursor, line ends \\n."""
-        lines = self._bodies[self._cursor - back : self._cursor]
+        if not back:
+            return self.snapshot.line_before
+        lines = map(line_body, self._lines[self._cursor - back : self._cursor])
         return "\n".join((*lines, self.snapshot.line_before))
 
     def below(self, skip: int = 0) -> int:
         """The hash of the lines below the cursor's, without the first `skip` of them."""
         start = self._cursor + 1 + skip
-        return hash(self._bodies[start : start + BELOW])
+        # The last line of a document gets its line end only when something comes behind it.
+        return hash(tuple(map(line_body, self._lines[start : start + BELOW])))
 
     def first_below(self) -> str:
-        return self._bodies[self._cursor + 1] if self._cursor + 1 < len(self._bodies) else ""
+        return line_body(self._lines[self._cursor + 1]) if self._cursor + 1 < len(self._lines) else ""
 
     def state(self, *, rejection: bool = False) -> _State:
         return _State(
@@ -228,6 +249,8 @@ def _leading_here(shelf: _Shelf, window: _Window, exact: _State) -> Iterator[tup
     if _closers_only(window.first_below()):
         belows.add(window.below(skip=1))
     for back in range(window.reach + 1):
+        if window.line_above(back) not in shelf.lines_above:
+            continue
         states = shelf.by_anchor.get(window.anchor(back))
         if states is None:
             continue

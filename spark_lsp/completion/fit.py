@@ -52,9 +52,10 @@ def _before_what_follows(suggestion: Suggestion, snapshot: Snapshot) -> str:
     following = list(islice(_lines_below(snapshot), runs.FOLLOWING))
     lines = suggestion.text.rstrip().split("\n")
     whole = [snapshot.line_before + lines[0], *lines[1:]]
-    for index in range(len(lines)):
-        if whole[index].strip():
-            ahead = [line for line in whole[index:] if line.strip()]
+    for index, line in enumerate(whole):
+        # Looked at before the rest is, because this runs at every key typed along a long text.
+        if following and line.rstrip() == following[0]:
+            ahead = [other for other in whole[index:] if other.strip()]
             if runs.meets(following, ahead, growing=False, final=True) == "cut":
                 return "\n".join(lines[:index])
     in_own_line = len(lines) > 1 or not snapshot.line_before.strip()
