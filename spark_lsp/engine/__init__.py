@@ -1,0 +1,1 @@
+"""Where policy meets I/O: flights, the race between backends, the learner, metrics."""

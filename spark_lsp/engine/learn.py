@@ -1,0 +1,221 @@
+"""Keeps the index in step with the workspace: the files on disk, and the documents as they are typed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from spark_lsp.config import PrivacySettings, WorkspaceSettings
+from spark_lsp.text import Document, Lines, Span
+from spark_lsp.values import Prompt
+from spark_lsp.workspace.discover import Ignores, discover, read
+from spark_lsp.workspace.index import Index, Prepared
+from spark_lsp.workspace.predict import Prediction, predict
+
+log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+Progress = Callable[[int, int], None]
+"""Files done, files in all."""
+
+EDITS_AT_ONCE = 32
+"""Edits that are noted before they are taken in: so many cost a fifth of a millisecond."""
+
+HANDED_OVER = 8
+"""Prepared files that may wait for the event loop: bounds the memory between the two threads."""
+
+
+class Learner:
+    """Owns the index. Files are read and tokenized in a thread; the index itself changes on the loop only."""
+
+    def __init__(self, workspace: WorkspaceSettings, privacy: PrivacySettings) -> None:
+        self.index = Index(workspace.max_index_bytes)
+        self.ready = False
+        self._workspace = workspace
+        self._privacy = privacy
+        self._open: set[str] = set()
+        self._on_disk: set[str] = set()
+        self._edits: list[tuple[str, Lines, Span]] = []
+        self._folders: tuple[Path, ...] = ()
+        self._ignores: tuple[Ignores, ...] = ()
+        self._stop = threading.Event()
+        self._one_at_a_time = asyncio.Lock()
+
+    # --- documents
+
+    def opened(self, path: str, document: Document) -> None:
+        """The open text counts from now on, whatever the file on disk says."""
+        self._catch_up()
+        self._open.add(path)
+        self.index.open(path, list(document.lines))
+        self.index.touch(path, time.monotonic())
+
+    async def settle(self, path: str) -> None:
+        """Take in an opened document's text now, which its first prediction would have to wait for."""
+        self._catch_up()
+        await _in_steps(self.index.settle(path))
+
+    def edited(self, path: str, lines: Lines, span: Span) -> None:
+        """An open document changed; `lines` are those right after the change.
+
+        Only noted: a key that is typed along with a suggestion needs no prediction.
+        """
+        self._edits.append((path, lines, span))
+        if len(self._edits) >= EDITS_AT_ONCE:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        now = time.monotonic()
+        for path, lines, (first, removed, added) in self._edits:
+            if path in self._open:
+                self.index.edit(path, first, removed, list(lines.slice(first, first + added)))
+                self.index.touch(path, now)
+        self._edits.clear()
+
+    def predict(self, prompt: Prompt, max_lines: int) -> Generator[None, None, Prediction | None]:
+        """What the index expects at the prompt's cursor; yields about once a millisecond."""
+        self._catch_up()
+        return predict(
+            self.index,
+            path=prompt.path,
+            before=prompt.prefix,
+            after=prompt.suffix,
+            max_lines=max_lines,
+            now=time.monotonic(),
+            line=prompt.line,
+        )
+
+    def closed(self, path: str) -> None:
+        """Back to what the disk says, read by `learn_files`."""
+        self._catch_up()
+        self._open.discard(path)
+        self.index.close(path)
+
+    async def private(self, path: str) -> bool:
+        """Whether the ignore files, or its name, keep a document from being sent anywhere."""
+        ignores = self._ignores or (Ignores(Path(path).parent, self._privacy.ignore_files),)
+        return await self._in_thread(lambda: any(each.ignored(Path(path)) for each in ignores))
+
+    # --- files
+
+    async def learn_folders(self, folders: Sequence[Path], progress: Progress) -> None:
+        """Read everything worth reading below the folders; what was learned elsewhere before is dropped."""
+        self.stop()
+        self._stop = threading.Event()
+        self.ready = False
+        self._folders = tuple(folders)
+        self._ignores = tuple(Ignores(folder, self._privacy.ignore_files) for folder in folders)
+        async with self._one_at_a_time:
+            found = await self._find()
+            progress(0, len(found))
+            await self._learn(found, progress)
+            progress(len(found), len(found))
+            self.ready = True
+        index = self.index
+        log.info("learned %d files, %d tokens, %d bytes", index.files, index.tokens, index.size_bytes)
+
+    async def learn_files(self, changed: Collection[Path]) -> None:
+        """Read these files again if they are worth it: they changed on disk, or are not open any more."""
+        changed = {path for path in changed if str(path) not in self._open}
+        if not changed:
+            return
+        async with self._one_at_a_time:
+            await self._learn([path for path in await self._find() if path in changed], _nobody)
+
+    async def _find(self) -> list[Path]:
+        """What there is to learn now. What was learned and is not among it any more is dropped."""
+        found = await self._in_thread(lambda: list(self._discover()))
+        wanted = set(map(str, found))
+        for path in self._on_disk - wanted - self._open:
+            self.index.drop(path)
+        self._on_disk = wanted
+        return found
+
+    def stop(self) -> None:
+        """Ends the reading thread after the file it is at."""
+        self._stop.set()
+
+    def _discover(self) -> Iterator[Path]:
+        stop = self._stop
+        for folder in self._folders:
+            for found in discover(
+                folder,
+                ignore_files=self._privacy.ignore_files,
+                max_files=self._workspace.max_files,
+                max_bytes=self._workspace.max_file_bytes,
+                stop=stop.is_set,
+            ):
+                yield found.path
+
+    async def _learn(self, paths: Sequence[Path], progress: Progress) -> None:
+        loop, stop = asyncio.get_running_loop(), self._stop
+        handed: asyncio.Queue[tuple[int, Prepared] | None] = asyncio.Queue()
+        room = threading.Semaphore(HANDED_OVER)
+
+        def hand_over(item: tuple[int, Prepared] | None) -> None:
+            loop.call_soon_threadsafe(handed.put_nowait, item)
+
+        def work() -> None:
+            try:
+                for done, path in enumerate(paths, 1):
+                    text = read(path, self._workspace.max_file_bytes)
+                    if text is not None and str(path) not in self._open:
+                        prepared = self.index.prepare(str(path), text)
+                        while not room.acquire(timeout=0.5) and not stop.is_set():
+                            pass
+                        hand_over((done, prepared))
+                    if stop.is_set():
+                        break
+            finally:
+                hand_over(None)
+
+        reading = loop.create_task(self._in_thread(work))
+        while (item := await handed.get()) is not None:
+            done, prepared = item
+            if prepared.path not in self._open and not stop.is_set():
+                await _in_steps(self.index.installing(prepared))
+            room.release()
+            if done < len(paths):
+                progress(done, len(paths))
+        await reading
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        """Run in a daemon thread: an executor's would keep the process alive until the last file is read."""
+        loop = asyncio.get_running_loop()
+        finished: asyncio.Future[_Result] = loop.create_future()
+
+        def settle(set_outcome: Callable[[], None]) -> None:
+            if not finished.done():
+                set_outcome()
+
+        def run() -> None:
+            try:
+                result = work()
+            except Exception as error:
+                outcome = partial(finished.set_exception, error)
+            else:
+                outcome = partial(finished.set_result, result)
+            # RuntimeError: the loop is gone, and with it whoever waited.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, outcome)
+
+        threading.Thread(target=run, name="learn", daemon=True).start()
+        return await finished
+
+
+async def _in_steps(steps: Iterable[None]) -> None:
+    """Let the event loop breathe between steps of a millisecond or two."""
+    for _ in steps:
+        await asyncio.sleep(0)
+
+
+def _nobody(done: int, total: int) -> None:
+    """Nobody watches a few files being read."""
