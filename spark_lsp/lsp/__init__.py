@@ -1,0 +1,1 @@
+"""The face: transport, protocol, handlers and conversion. It decides nothing."""
