@@ -1,0 +1,169 @@
+"""The commands' names, options and help, and which module does the work: each is imported when it is run."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spark_lsp import __version__
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Instant inline completions and code actions for any editor, from whatever backend is fastest.",
+)
+bench = typer.Typer(no_args_is_help=True, help="Measure, as ratios against a baseline in the same run.")
+app.add_typer(bench, name="bench")
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="A settings file, over your own.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback(invoke_without_command=True)
+def server(
+    context: typer.Context,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="Serve over stdin and stdout; what editors do.")
+    ] = False,
+    tcp: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve several clients over TCP.")
+    ] = None,
+    ws: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve over WebSocket (extra: ws).")
+    ] = None,
+    config: ConfigFile = None,
+    log_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Log here instead of to stderr.")
+    ] = None,
+    log_level: Annotated[
+        str, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
+    ] = "warning",
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Without a command: the language server."""
+    if context.invoked_subcommand is not None:
+        return
+    if version:
+        print(__version__)
+        return
+    if not stdio and tcp is None and ws is None and sys.stdin.isatty():
+        print(context.get_help())
+        return
+    from spark_lsp.cli.serve import serve
+
+    raise typer.Exit(serve(tcp=tcp, ws=ws, config=config, log_file=log_file, log_level=log_level))
+
+
+@app.command()
+def demo(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The file to type; default: our choice.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Type through a file with the real server and show what it offers."""
+    from spark_lsp.cli.demo import run
+
+    raise typer.Exit(asyncio.run(run(file, as_json=as_json, config=config)))
+
+
+@app.command()
+def complete(
+    target: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Where: counted from 1.")],
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Print the suggestion for one place in a file."""
+    from spark_lsp.cli.complete import run
+
+    raise typer.Exit(asyncio.run(run(target, as_json=as_json, config_file=config)))
+
+
+@app.command()
+def config(
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the settings.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the settings page.")] = False,
+    check: Annotated[Path | None, typer.Option(metavar="FILE", help="Say what is wrong with a file.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the settings in force.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Print, check or explain the settings."""
+    from spark_lsp.cli.config import run
+
+    raise typer.Exit(run(schema=schema, markdown=markdown, check=check, show=show, config_file=config))
+
+
+@app.command("fake-server")
+def fake_server(
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    ttft: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds to the first token.")] = 0.0,
+    rate: Annotated[float, typer.Option(min=0, metavar="N", help="Tokens a second; 0 is at once.")] = 0.0,
+    jitter: Annotated[float, typer.Option(min=0, metavar="S", help="How far a token may be late.")] = 0.0,
+    faults: Annotated[
+        str, typer.Option(metavar="SPEC", help="What fails, such as stall@0.1:mid,status503@0.05.")
+    ] = "",
+    oracle: Annotated[str, typer.Option(metavar="DIR", help="Continue from the files of this folder.")] = "",
+    model: Annotated[str, typer.Option(help="Serve this name only.")] = "",
+    slots: Annotated[int, typer.Option(min=0, help="Generations at a time; 0 is no limit.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the jitter and the faults.")] = 0,
+) -> None:
+    """Serve scripted completions over HTTP, to test clients with."""
+    from spark_lsp.cli.fake_server import serve
+
+    raise typer.Exit(
+        asyncio.run(
+            serve(
+                host=host,
+                port=port,
+                ttft=ttft,
+                rate=rate,
+                jitter=jitter,
+                faults=faults,
+                oracle=oracle,
+                model=model,
+                slots=slots,
+                seed=seed,
+            )
+        )
+    )
+
+
+@bench.command()
+def overhead(
+    as_json: AsJson = False,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="COMMAND", help="Another language server to measure beside ours.")
+    ] = None,
+) -> None:
+    """What the server itself costs: a key answered from the cache, its start, its memory."""
+    from spark_lsp.cli.bench_overhead import run
+
+    raise typer.Exit(run(as_json=as_json, baseline=baseline))
+
+
+@bench.command()
+def predictor(
+    project: Annotated[
+        Path, typer.Option(metavar="PATH", help="A folder of code to learn and hold out from.")
+    ],
+    cases: Annotated[int, typer.Option(min=1, help="Held-out lines of each kind.")] = 300,
+    seed: Annotated[int, typer.Option(help="Chooses the lines.")] = 0,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="The gate; default: as in the settings.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How often the embedded predictor is exactly right, beside a plain longest match."""
+    from spark_lsp.cli.bench_predictor import main
+
+    raise typer.Exit(main(project, cases=cases, seed=seed, threshold=threshold, as_json=as_json))
