@@ -271,8 +271,9 @@ class Document:
         self, start_line: int, start_character: int, end_line: int, end_character: int, text: str
     ) -> Span:
         """Replace a range. Ends in the wrong order are swapped, positions clamped, as editors expect."""
-        start = self._clamped(start_line, start_character)
-        end = self._clamped(end_line, end_character)
+        start = end = self._clamped(start_line, start_character)
+        if (end_line, end_character) != (start_line, start_character):
+            end = self._clamped(end_line, end_character)
         if end < start:
             start, end = end, start
         self.lines, span = _replace(self.lines, *start, *end, text)

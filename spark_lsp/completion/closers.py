@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from spark_lsp.completion.brackets import CLOSERS, OPENERS, PROSE, balance, marks, unfinished
 from spark_lsp.completion.context import Context, width_of
 
@@ -13,8 +16,8 @@ class Closers:
         self._language = context.language
         self._is_prose = context.language in PROSE
         self._open = [] if self._is_prose else _closable(context)
-        head = context.before[: len(context.before) - len(context.line_before)]
-        self._lead = ("" if self._is_prose else unfinished(head, context.language)) + context.line_before
+        lead = "" if self._is_prose else _above(_head(context), context.language).lead
+        self._lead = lead + context.line_before
         self._inherited = len(self._lead)  # its brackets are in _open already
 
     def first_unmatched(self, line: str) -> int | None:
@@ -39,6 +42,39 @@ class Closers:
         return None
 
 
+class _Above(NamedTuple):
+    """What the lines above the cursor's leave open: brackets with their index, a string or comment."""
+
+    opened: tuple[tuple[int, str], ...]
+    lead: str
+
+
+@lru_cache(maxsize=16)
+def _above(head: str, language: str) -> _Above:
+    """Kept, because those lines are the same from key to key and 6,000 characters take half a millisecond."""
+    return _Above(balance(head, language).opened, unfinished(head, language))
+
+
+def _head(context: Context) -> str:
+    return context.before[: len(context.before) - len(context.line_before)]
+
+
+def _opened(context: Context) -> list[tuple[int, str]]:
+    """The openers before the cursor without partner, with their index, outermost first."""
+    head = _head(context)
+    above = _above(head, context.language)
+    opened = list(above.opened)
+    offset = len(head) - len(above.lead)
+    for index, mark in marks(above.lead + context.line_before, context.language):
+        if index < len(above.lead):
+            continue
+        if mark in OPENERS:
+            opened.append((index + offset, mark))
+        elif mark in CLOSERS and opened and opened[-1][1] == CLOSERS[mark]:
+            opened.pop()
+    return opened
+
+
 def _closable(context: Context) -> list[str]:
     """The openers before the cursor that nothing below closes, innermost last.
 
@@ -50,7 +86,7 @@ def _closable(context: Context) -> list[str]:
     """
     below = [line for line in context.after.split("\n")[1:] if line.strip()]
     closable: list[str] = []
-    for index, mark in reversed(balance(context.before, context.language).opened):
+    for index, mark in reversed(_opened(context)):
         behind = context.before[index + 1 :]
         if "\n" in behind or not behind.strip(" \t([{"):
             width = width_of(context.before[context.before.rfind("\n", 0, index) + 1 :])

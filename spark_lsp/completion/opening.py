@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from spark_lsp.completion.brackets import PROSE
 from spark_lsp.completion.context import Context
@@ -95,7 +96,7 @@ def _path_lines(path: str) -> Iterator[str]:
 def skip_echo(said: str, context: Context, final: bool) -> int | None:
     """The text before the cursor from the start of one of its lines, said again."""
     body = said.lstrip()
-    for tail in _tails(context.before):
+    for tail in _tails(context.before, body):
         if body.startswith(tail):
             return len(said) - len(body) + len(tail)
         if tail.startswith(body) and not final:
@@ -103,13 +104,17 @@ def skip_echo(said: str, context: Context, final: bool) -> int | None:
     return 0
 
 
-def _tails(before: str) -> Iterator[str]:
-    """The text from its start, and from the start of each of its last lines: the longest first."""
+def _tails(before: str, body: str) -> Iterator[str]:
+    """The text from its start, and from the start of each of its last lines: the longest first.
+
+    Only those whose first line goes with `body`: most answers echo nothing, and they are in a hurry.
+    """
     lines = before.split("\n")
     for first in (0, *range(max(len(lines) - ECHO_LINES, 1), len(lines))):
-        if lines[first].strip():
+        line = lines[first].strip()
+        if line and (body.startswith(line) or line.startswith(body.partition("\n")[0].rstrip())):
             tail = "\n".join(lines[first:]).lstrip()
-            if len(_LETTER.findall(tail)) >= ECHO_LETTERS:
+            if len(list(islice(_LETTER.finditer(tail), ECHO_LETTERS))) == ECHO_LETTERS:
                 yield tail
 
 

@@ -20,7 +20,7 @@ from spark_lsp.completion.opening import opening
 from spark_lsp.completion.prompt import CONTROL_TOKENS
 from spark_lsp.completion.runs import Verdict
 from spark_lsp.completion.scope import Scope
-from spark_lsp.completion.stops import StopStrings, joined, without_half
+from spark_lsp.completion.stops import joined, stop_strings, without_half
 from spark_lsp.values import Finish
 
 STAMMER_STEP = 16  # characters between two looks at a line that grows
@@ -46,7 +46,7 @@ class Trimmer:
         self._context = context
         self._max_lines = max_lines
         # A line end as stop string is the limit to one line, which has to wait until a fence is skipped.
-        self._stops = StopStrings((*(text for text in stop if text.strip()), *CONTROL_TOKENS))
+        self._stops = stop_strings((*(text for text in stop if text.strip()), *CONTROL_TOKENS))
         self._following = runs.following_lines(context.after)
         self._heard = ""
         self._used = 0  # how much of it holds no stop string

@@ -192,7 +192,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "shift": (indentation, "missing", lambda first, second, line_before: ""),
     "stammer": (runs, "stammer", lambda line, end: None),
     "stop-at-following": (runs, "following_lines", lambda after: []),
-    "stop-string": (trim, "StopStrings", lambda texts: StopStrings(CONTROL_TOKENS)),
+    "stop-string": (trim, "stop_strings", lambda texts: StopStrings(CONTROL_TOKENS)),
     "thoughts": _without(opening.skip_thoughts),
     "typed-to-the-end": (fit, "fit", _never_typed_through),
     "word-boundary": (fit, "_in_word", lambda text, index: False),
