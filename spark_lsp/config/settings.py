@@ -185,7 +185,7 @@ class WorkspaceSettings:
 
     enabled: bool = setting(True, flag(), "Read the workspace and predict from it.", workspace="less")
     threshold: float = setting(
-        0.35,
+        0.4,
         number(0, 1),
         "A prediction less probable than this is not shown.",
         unit="probability",

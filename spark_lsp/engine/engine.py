@@ -232,7 +232,7 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
-        private = await asyncio.shield(entry.private)
+        private = entry.private.result() if entry.private.done() else await asyncio.shield(entry.private)
         return self._count(await self._completer.later(query, entry.path, private=private), entry, arrived)
 
     def remember(self, answer: Answer) -> str:

@@ -163,8 +163,7 @@ class Flights:
         self.end(uri)
         task = self._tasks.start(flight.fly(), f"flight {uri}")
         self._flying[uri] = flight, task
-        watch = self._tasks.start(self._end_when_unwanted(flight, task), f"watch {uri}")
-        task.add_done_callback(lambda _: watch.cancel())
+        self._end_when_unwanted(flight, task)
 
     def end(self, uri: str) -> None:
         """Close the stream of this document, if any."""
@@ -172,7 +171,11 @@ class Flights:
         if entry is not None:
             entry[1].cancel()
 
-    async def _end_when_unwanted(self, flight: Flight, task: asyncio.Task[None]) -> None:
-        while not flight.unwanted:  # noqa: ASYNC110  # becoming unwanted is the passing of time, not an event
-            await asyncio.sleep(GRACE / 4)
-        task.cancel()
+    def _end_when_unwanted(self, flight: Flight, task: asyncio.Task[None]) -> None:
+        if task.done():
+            return
+        if flight.unwanted:
+            task.cancel()
+        else:
+            later = asyncio.get_running_loop().call_later
+            later(GRACE / 4, self._end_when_unwanted, flight, task)

@@ -77,7 +77,7 @@ CASES: dict[str, tuple[object, dict[str, object], tuple[str, ...]]] = {
     "out of range": (
         {"workspace": {"threshold": 1.5}},
         {},
-        ("workspace.threshold: must be a number from 0 to 1, not 1.5; 0.35 is used",),
+        ("workspace.threshold: must be a number from 0 to 1, not 1.5; 0.4 is used",),
     ),
     "a number that Python does not print": (
         {"inline": {"max_tokens": 10**5000}},
