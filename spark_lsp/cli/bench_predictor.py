@@ -82,10 +82,9 @@ class Project:
     seconds: float
 
 
-def main(project: Path, *, cases: int, seed: int, threshold: float | None, as_json: bool) -> int:
+def main(project: Path, *, cases: int, seed: int, threshold: float, as_json: bool) -> int:
     """Print the report. Raises UsageError when there is nothing to hold out."""
-    gate = WorkspaceSettings().threshold if threshold is None else threshold
-    report = run(project, cases, seed, gate)
+    report = run(project, cases, seed, threshold)
     if as_json:
         print(json.dumps(report))
     else:

@@ -50,6 +50,14 @@ def server(
 ) -> None:
     """Without a command: the language server."""
     if context.invoked_subcommand is not None:
+        # `spark-lsp --config FILE complete ...` means the same as naming it behind the command.
+        named = {"config": config}
+        context.default_map = {
+            "demo": named,
+            "complete": named,
+            "config": named,
+            "bench": {"predictor": named},
+        }
         return
     if version:
         print(__version__)
@@ -162,8 +170,11 @@ def predictor(
         float | None, typer.Option(min=0, max=1, help="The gate; default: as in the settings.")
     ] = None,
     as_json: AsJson = False,
+    config: ConfigFile = None,
 ) -> None:
     """How often the embedded predictor is exactly right, beside a plain longest match."""
     from spark_lsp.cli.bench_predictor import main
+    from spark_lsp.cli.files import settings_in_force
 
-    raise typer.Exit(main(project, cases=cases, seed=seed, threshold=threshold, as_json=as_json))
+    gate = settings_in_force(config, None).workspace.threshold if threshold is None else threshold
+    raise typer.Exit(main(project, cases=cases, seed=seed, threshold=gate, as_json=as_json))

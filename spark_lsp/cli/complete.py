@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import time
@@ -11,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_lsp.cli.files import check_settings_file, language_of, project_root, read_file
-from spark_lsp.config import load
+from spark_lsp.cli.files import language_of, project_root, read_file, settings_in_force
 from spark_lsp.engine.complete import Answer, Query
 from spark_lsp.engine.engine import Engine, StatusKind
 from spark_lsp.errors import PositionError, UsageError
@@ -42,7 +40,6 @@ def parse_target(argument: str) -> Target:
 async def run(argument: str, *, as_json: bool, config_file: Path | None) -> int:
     """Print the suggestion. Raises UsageError for a place that is not there."""
     target = parse_target(argument)
-    check_settings_file(config_file)
     text = read_file(target.file)
     answer, took = await _complete(target, text, config_file)
     offer = answer.offer
@@ -57,11 +54,7 @@ async def run(argument: str, *, as_json: bool, config_file: Path | None) -> int:
 
 async def _complete(target: Target, text: str, config_file: Path | None) -> tuple[Answer, float]:
     root = project_root(target.file)
-    config, problems = load(config_file=config_file, workspace=root, environ=os.environ)
-    listener = Stderr()
-    for problem in problems:
-        listener.warn(str(problem))
-    engine = Engine(config, listener)
+    engine = Engine(settings_in_force(config_file, root), Stderr())
     try:
         path = target.file.resolve()
         engine.open(path.as_uri(), str(path), text, language=language_of(path), version=1, encoding="utf-32")

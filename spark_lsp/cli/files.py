@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
+from spark_lsp.config import Config, load
 from spark_lsp.errors import UsageError
 from spark_lsp.workspace.discover import read
 
@@ -69,6 +72,15 @@ def read_file(file: Path) -> str:
     if text is None:
         raise UsageError(f"{file} cannot be read as text")
     return text
+
+
+def settings_in_force(config_file: Path | None, workspace: Path | None) -> Config:
+    """The settings of a command; what is wrong with them is said on stderr. Raises UsageError."""
+    check_settings_file(config_file)
+    config, problems = load(config_file=config_file, workspace=workspace, environ=os.environ)
+    for problem in problems:
+        print(f"spark-lsp: {problem}", file=sys.stderr)
+    return config
 
 
 def check_settings_file(file: Path | None) -> None:

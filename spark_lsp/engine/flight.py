@@ -21,7 +21,7 @@ from spark_lsp.engine.race import Step
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.errors import BackendError
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Suggestion
+from spark_lsp.values import Delta, Suggestion
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class Flight:
         self._context = context
         self._steps = steps
         self._fill = fill
+        self._tokens_heard = 0
+        self._characters_heard = 0
         self._waiters = 0
         self._wanted_at = self._loop.time()
 
@@ -115,13 +117,20 @@ class Flight:
             trimmer.text,
             backend=step.backend.name,
             model=step.backend.model,
-            tokens=self.suggestion.tokens + (delta.tokens if delta.text else 0),
+            tokens=self._tokens_in(trimmer.text, delta),
             complete=False,
             confidence=delta.confidence,
         )
         if trimmer.text != before:
             self._fill(self.origin, self.suggestion)
             self._announce()
+
+    def _tokens_in(self, text: str, delta: Delta) -> int:
+        """How many of the tokens heard are in what the trimmer left of them."""
+        if delta.text:
+            self._tokens_heard += delta.tokens
+            self._characters_heard += len(delta.text)
+        return round(self._tokens_heard * len(text) / max(self._characters_heard, 1))
 
     def _finish(self, trimmer: Trimmer) -> None:
         self.suggestion = replace(self.suggestion, text=trimmer.text, complete=trimmer.complete)

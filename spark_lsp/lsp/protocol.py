@@ -85,8 +85,10 @@ class SparkProtocol(LanguageServerProtocol):
         elif method != types.INITIALIZE and not self._initialized:
             self._fail(message_id, NOT_INITIALIZED, f"{method} came before initialize")
         elif (direct := self.direct.get(method)) is not None:
+            self._trace(method)
             self._answer(message_id, direct, message.get("params"))
         elif self._handles(method):
+            self._trace(method)
             self._answer_typed(message_id, message)
         else:
             self._fail(message_id, METHOD_NOT_FOUND, f"{method} is not known here")
@@ -133,6 +135,10 @@ class SparkProtocol(LanguageServerProtocol):
     def end(self, status: int) -> None:
         if not self.finished.done():
             self.finished.set_result(status)
+
+    def _trace(self, method: str) -> None:
+        if self.trace != types.TraceValue.Off:
+            self.tell(types.LOG_TRACE, {"message": f"{method} came; {len(self._running)} others wait"})
 
     # --- direct handlers
 
@@ -265,6 +271,7 @@ class SparkProtocol(LanguageServerProtocol):
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Any:
         self._initialized = True
+        self.trace = params.trace or types.TraceValue.Off
         return (yield from super().lsp_initialize(params))
 
     @lsp_method(types.SHUTDOWN)

@@ -45,7 +45,7 @@ async def test_complete_prints_one_object(tmp_path: Path) -> None:
         report = json.loads(out)
         assert report["text"] == GHOST
         assert (report["backend"], report["model"], report["hit"]) == ("remote", "fake", "network")
-        status, out, _ = await run("complete", "shop.py:2:5", "--config", "config.json", cwd=tmp_path)
+        status, out, _ = await run("--config", "config.json", "complete", "shop.py:2:5", cwd=tmp_path)
     assert (status, out) == (0, GHOST + "\n")
 
 

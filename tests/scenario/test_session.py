@@ -144,6 +144,21 @@ async def test_learning_shows_progress_and_follows_the_folders(sessions: Session
         assert kinds[-1:] in ([], ["end"])
 
 
+async def test_a_trace_says_what_came_and_nothing_of_the_code(sessions: Sessions) -> None:
+    traced: list[str] = []
+    async with sessions() as session:
+        session.client.feature(types.LOG_TRACE)(lambda params: traced.append(params.message))
+        uri = session.open("shop.py", START)
+        await session.complete(uri, LINE, 4)
+        session.client.set_trace(types.SetTraceParams(types.TraceValue.Messages))
+        await session.complete(uri, LINE, 4)
+        session.client.set_trace(types.SetTraceParams(types.TraceValue.Off))
+        await session.complete(uri, LINE, 4)
+    assert len(traced) == 1
+    assert traced[0].startswith("textDocument/inlineCompletion")
+    assert "shop" not in traced[0]
+
+
 async def test_a_workspace_that_vanishes_is_no_reason_to_stop(sessions: Sessions) -> None:
     (sessions.root / "module.py").write_text(DONE)
     async with sessions() as session:
