@@ -21,7 +21,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from spark_lsp.errors import RequestError, SparkError
 from spark_lsp.lsp.convert import INVALID_PARAMS, command_call
-from spark_lsp.lsp.transport import Message
+from spark_lsp.lsp.framing import Message
 
 if TYPE_CHECKING:
     from cattrs import Converter

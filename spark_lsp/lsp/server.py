@@ -15,10 +15,10 @@ from spark_lsp import __version__
 from spark_lsp.engine.engine import Engine, StatusKind
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.lsp import handlers
+from spark_lsp.lsp.framing import Message
 from spark_lsp.lsp.progress import Progress
 from spark_lsp.lsp.protocol import SparkProtocol
 from spark_lsp.lsp.settings import SettingsSource
-from spark_lsp.lsp.transport import Message
 
 log = logging.getLogger(__name__)
 

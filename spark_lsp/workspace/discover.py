@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from spark_lsp.config.secrets import looks_secret
+
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
@@ -26,18 +28,6 @@ MAX_IGNORE_BYTES = 1 << 20
 
 Chain = tuple[tuple[str, "GitIgnoreSpec"], ...]
 """The specs of one ignore file's name that hold in a folder, nearest first, each with the way to there."""
-
-_SECRET = re.compile(
-    r"""
-    \.env(rc|\..+)? | .+\.env | \.netrc | _netrc | \.pgpass | \.npmrc | \.pypirc | \.htpasswd
-    | \.git-credentials
-    | id_(rsa|dsa|ecdsa|ed25519)(_sk)? | .+\.(pem|key|p8|p12|pfx|jks|keystore|kdbx|ppk|ovpn|gpg)
-    | (credentials|secrets?|service[-_]?account)([-_.].*)?\.(json|ya?ml|toml|ini|cfg|properties|txt)
-    | credentials | .+\.(tfvars|tfstate)(\.backup)?
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_SAMPLE = re.compile(r".*\.(example|sample|template|dist)", re.IGNORECASE)  # .env.example holds no secrets
 
 _DEPENDENCIES = {"node_modules", "bower_components", "jspm_packages", "site-packages", "dist-packages"}
 _DEPENDENCIES |= {"__pycache__", "DerivedData"}
@@ -244,11 +234,6 @@ class Ignores:
                 return None
             kept = self._kept[path] = (stamp, _spec_of(content.decode("utf-8-sig", "replace")))
         return kept[1]
-
-
-def looks_secret(name: str) -> bool:
-    """Whether a file of this name usually holds keys or passwords."""
-    return _SECRET.fullmatch(name) is not None and _SAMPLE.fullmatch(name) is None
 
 
 def _decided(chain: Chain, name: str) -> bool:

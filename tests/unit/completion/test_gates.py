@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_lsp.completion.gates import is_secret, refusal
+from spark_lsp.completion.gates import refusal
 from spark_lsp.text import Lines, Snapshot
 
 
@@ -16,19 +16,17 @@ def test_an_ordinary_place_is_not_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "path", "selection_empty", "words"),
+    ("document", "path", "words"),
     [
-        (snapshot(), "f.py", False, "selected"),
-        (snapshot(language="markdown"), "f.md", True, "switched off for markdown"),
-        (snapshot(), "deploy/.env", True, ".env looks like a file of secrets"),
-        (snapshot(), "C:\\keys\\server.pem", True, "server.pem looks like"),
-        (snapshot("x\n" * 20), "f.py", True, "more than 10 lines"),
-        (snapshot("x" * 10_001), "f.min.js", True, "longer than 10000 characters"),
+        (snapshot(language="markdown"), "f.md", "switched off for markdown"),
+        (snapshot(), "deploy/.env", ".env looks like a file of secrets"),
+        (snapshot(), "C:\\keys\\server.pem", "server.pem looks like"),
+        (snapshot("x\n" * 20), "f.py", "more than 10 lines"),
+        (snapshot("x" * 10_001), "f.min.js", "longer than 10000 characters"),
     ],
 )
-def test_a_refusal_says_why(document: Snapshot, path: str, selection_empty: bool, words: str) -> None:
-    languages = {"markdown": False}
-    reason = refusal(document, path=path, languages=languages, selection_empty=selection_empty, max_lines=10)
+def test_a_refusal_says_why(document: Snapshot, path: str, words: str) -> None:
+    reason = refusal(document, path=path, languages={"markdown": False}, max_lines=10)
     assert reason is not None
     assert words in reason
 
@@ -53,4 +51,5 @@ def test_a_refusal_says_why(document: Snapshot, path: str, selection_empty: bool
     ],
 )
 def test_files_of_secrets(name: str, secret: bool) -> None:
-    assert is_secret(f"some/folder/{name}") is secret
+    reason = refusal(snapshot(), path=f"some/folder/{name}", languages={})
+    assert (reason is not None) is secret

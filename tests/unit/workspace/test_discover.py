@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.workspace.discover import Ignores, discover, looks_secret, read
+from spark_lsp.config.secrets import looks_secret
+from spark_lsp.workspace.discover import Ignores, discover, read
 
 NAMES = (".gitignore", ".aiignore")
 Tree = Mapping[str, str | bytes]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.errors import RequestError
-from spark_lsp.lsp.transport import Decoder, decode, encode, frame
+from spark_lsp.lsp.framing import Decoder, decode, encode, frame
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
