@@ -131,9 +131,7 @@ class Completer:
         """
         snapshot = query.snapshot
         turn = self._take_turn(snapshot.uri)
-        deadline = asyncio.get_running_loop().time() + (
-            self.settings.deadline_ms / 1000 if query.automatic else INVOKED_DEADLINE
-        )
+        deadline = self._deadline(query)
         try:
             flight = self._flights.find(snapshot)
             hit: Hit = "flight"
@@ -144,6 +142,9 @@ class Completer:
                 hit = "workspace" if backends[0].name == NAME else "network"
                 if hit == "network" and query.automatic:
                     await asyncio.wait([turn], timeout=self._debounce())
+                    # What a session's start costs is not the backend's slowness.
+                    if await self._fleet.warmed_up():
+                        deadline = self._deadline(query)
                 if turn.done():
                     return NOTHING
                 flight = self._launch(query, path, backends)
@@ -231,6 +232,10 @@ class Completer:
         if not self.settings.enabled:
             return "inline.enabled is off"
         return refusal(snapshot, path=path, languages=self.settings.languages)
+
+    def _deadline(self, query: Query) -> float:
+        patience = self.settings.deadline_ms / 1000 if query.automatic else INVOKED_DEADLINE
+        return asyncio.get_running_loop().time() + patience
 
     def _debounce(self) -> float:
         setting = self.settings.debounce_ms

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from spark_lsp.backends.base import Backend
@@ -21,6 +22,9 @@ from spark_lsp.values import Delta, Lane
 
 log = logging.getLogger(__name__)
 
+WARM_UP = 1.0
+"""Seconds that the first request of a session may wait for the HTTP library to be loaded and a connection."""
+
 Warn = Callable[[str], None]
 """Tells the user something that they can do something about."""
 
@@ -32,6 +36,7 @@ class Fleet:
         self._metrics = metrics
         self._warn = warn
         self._health = Health()
+        self._warm = asyncio.Event()
         self._backends: dict[str, Backend] = {}
         self._settings: dict[str, BackendSettings] = {}
         self._reported: set[tuple[str, type[BackendError]]] = set()
@@ -76,7 +81,18 @@ class Fleet:
 
     async def connect(self) -> None:
         """Connect ahead of the first request."""
-        await asyncio.gather(*(backend.connect() for backend in self._backends.values()))
+        try:
+            await asyncio.gather(*(backend.connect() for backend in self._backends.values()))
+        finally:
+            self._warm.set()
+
+    async def warmed_up(self) -> bool:
+        """Wait until `connect` has ended, a second at most. False when there was nothing to wait for."""
+        if self._warm.is_set():
+            return False
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._warm.wait(), WARM_UP)
+        return True
 
     async def aclose(self) -> None:
         for backend in self._backends.values():
