@@ -106,13 +106,16 @@ class CacheSettings:
         workspace="less",
     )
     persist: bool = setting(
-        False, flag(), "Keep them on disk between sessions, readable by you only.", workspace="less"
+        False,
+        flag(),
+        "Keep them on disk between sessions, readable by you only. Not in effect yet.",
+        workspace="less",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class PrefetchSettings:
-    """Suggestions asked for ahead, for what you probably do next."""
+    """Suggestions asked for ahead, for what you probably do next. Not in effect yet."""
 
     enabled: bool = setting(True, flag(), "Ask ahead at all.", workspace="less")
     tokens_per_minute: int = setting(
@@ -129,7 +132,7 @@ class PrefetchSettings:
 
 @dataclass(frozen=True, slots=True)
 class RoutingSettings:
-    """Which backend answers."""
+    """Which backend answers. Not in effect yet: the first in your list that is up does."""
 
     strategy: Literal["fastest", "ordered"] = setting(
         "fastest",
@@ -152,7 +155,7 @@ class RoutingSettings:
 
 @dataclass(frozen=True, slots=True)
 class ActionSettings:
-    """Code actions: fixes and edits on request."""
+    """Code actions: fixes and edits on request. Not in effect yet."""
 
     verify: tuple[str, ...] = setting(
         ("ruff", "pyright"),
@@ -175,7 +178,10 @@ class PrivacySettings:
         workspace="more",
     )
     redact_secrets: bool = setting(
-        True, flag(), "Take keys and passwords out of what is sent to a model.", workspace="more"
+        True,
+        flag(),
+        "Take keys and passwords out of what is sent to a model. Not in effect yet.",
+        workspace="more",
     )
 
 
@@ -206,7 +212,7 @@ class WorkspaceSettings:
 
 @dataclass(frozen=True, slots=True)
 class CompatSettings:
-    """Older clients."""
+    """Older clients. Not in effect yet."""
 
     copilot_legacy: bool = setting(
         False, flag(), "Answer the older `getCompletions` family of requests.", workspace="any"
