@@ -137,6 +137,10 @@ async def test_learning_shows_progress_and_follows_the_folders(sessions: Session
         change = types.WorkspaceFoldersChangeEvent(added=[], removed=[root])
         session.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(change))
         await _eventually(session, files=0)
+        assert {registration.method for registration in session.registrations} == {
+            types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+            types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+        }
     # A bar that the work overtook is not begun; one that was begun is ended.
     for reports in session.client.progress_reports.values():
         kinds = [getattr(report, "kind", None) for report in reports]
