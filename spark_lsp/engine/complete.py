@@ -145,7 +145,7 @@ class Completer:
                     # What a session's start costs is not the backend's slowness.
                     if await self._fleet.warmed_up():
                         deadline = self._deadline(query)
-                if turn.done():
+                if turn.done() or not self._current(query.origin or snapshot):
                     return NOTHING
                 flight = self._launch(query, path, backends)
             return await self._wait(query, flight, turn, deadline, hit)
