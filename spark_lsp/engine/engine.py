@@ -77,6 +77,7 @@ class Engine:
         self._offers: OrderedDict[str, Answer] = OrderedDict()
         self._offered = 0
         self._folders: tuple[Path, ...] = ()
+        self._folders_known = asyncio.Event()
         self._changed_files: set[Path] = set()
         self._learning: asyncio.Task[None] | None = None
         self._learner = Learner(config.workspace, config.privacy)
@@ -97,12 +98,24 @@ class Engine:
 
     def set_folders(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
+        self._learner.set_folders(self._folders)
+        for entry in self._documents.values():
+            entry.private = self._look_up_privacy(entry.path)
+        self._folders_known.set()
         if self._learning is not None:
             self._learning.cancel()
         if self.config.workspace.enabled:
             self._learning = self._tasks.start(
-                self._learner.learn_folders(self._folders, self._listener.learned), "learn folders"
+                self._learner.learn_folders(self._listener.learned), "learn folders"
             )
+
+    def _look_up_privacy(self, path: str) -> asyncio.Task[bool]:
+        async def look_up() -> bool:
+            # A document can be opened before the folders, and so their ignore files, are known.
+            await self._folders_known.wait()
+            return await self._learner.private(path)
+
+        return self._tasks.start(look_up(), f"privacy of {path}")
 
     async def learned(self, limit: float) -> None:
         """Wait until the workspace is learned, `limit` seconds at most."""
@@ -145,8 +158,7 @@ class Engine:
         self, uri: str, path: str, text: str, *, language: str, version: int, encoding: Encoding
     ) -> None:
         document = Document(uri, text, language=language, version=version, encoding=encoding)
-        private = self._tasks.start(self._learner.private(path), f"privacy of {uri}")
-        self._documents[uri] = Open(document, path, private, time.monotonic())
+        self._documents[uri] = Open(document, path, self._look_up_privacy(path), time.monotonic())
         if self.config.workspace.enabled:
             self._learner.opened(path, document)
             self._tasks.start(self._learner.settle(path), f"settle {uri}")

@@ -109,13 +109,16 @@ class Learner:
 
     # --- files
 
-    async def learn_folders(self, folders: Sequence[Path], progress: Progress) -> None:
-        """Read everything worth reading below the folders; what was learned elsewhere before is dropped."""
+    def set_folders(self, folders: Sequence[Path]) -> None:
+        """These are the workspace: what their ignore files say holds from now on, learned or not."""
         self.stop()
         self._stop = threading.Event()
         self.ready = False
         self._folders = tuple(folders)
         self._ignores = tuple(Ignores(folder, self._privacy.ignore_files) for folder in folders)
+
+    async def learn_folders(self, progress: Progress) -> None:
+        """Read everything worth reading below the folders; what was learned elsewhere before is dropped."""
         async with self._one_at_a_time:
             found = await self._find()
             progress(0, len(found))

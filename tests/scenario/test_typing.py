@@ -165,12 +165,13 @@ async def test_a_document_that_is_not_open_gets_nothing(sessions: Sessions, serv
     assert server.stats.requests == 0
 
 
-@pytest.mark.parametrize("name", ["secret.py", ".env"])
+@pytest.mark.parametrize("name", ["secret.py", "folder/secret.py", ".env"])
+@pytest.mark.parametrize("learning", [True, False])
 async def test_what_is_ignored_or_secret_is_sent_nowhere(
-    sessions: Sessions, server: FakeServer, name: str
+    sessions: Sessions, server: FakeServer, name: str, learning: bool
 ) -> None:
     (sessions.root / ".aiignore").write_text("secret.py\n")
-    async with sessions(served_by(server)) as session:
+    async with sessions(served_by(server, workspace={"enabled": learning})) as session:
         uri = session.open(name, START)
         await session.complete(uri, LINE, COLUMN, invoked=True)
     assert server.stats.requests == 0
