@@ -12,8 +12,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spark_lsp.config.presets import PRESETS
 from spark_lsp.config.rules import key_name, mention, spell
-from spark_lsp.config.settings import SECTIONS, BackendSettings, Config, Permission, Spec, specs
+from spark_lsp.config.settings import (
+    NEEDS,
+    SECTIONS,
+    BackendSettings,
+    Config,
+    Permission,
+    Spec,
+    from_preset,
+    specs,
+)
 
 # What stands beside the settings in the same trees and is somebody else's: the schema's own
 # address in a JSON file, a client capability, what clients of the Copilot family say of themselves.
@@ -74,11 +84,17 @@ def settle(config: Config) -> tuple[Config, tuple[Problem, ...]]:
 
 
 def _lacking(backend: BackendSettings) -> str:
-    if not backend.preset and not backend.kind:
+    if not backend.kind:
         return "has neither a preset nor a kind"
-    if backend.kind == "openai-completions" and not backend.preset and not backend.base_url:
-        return "has no base_url"
-    return ""
+    needed = NEEDS.get(backend.kind, "")
+    return f"has no {needed}" if needed and not getattr(backend, needed) else ""
+
+
+def _beneath(known: BackendSettings | None, name: str, preset: object) -> BackendSettings:
+    """What a table is laid over: the layers before it, or its preset. Another preset clears them."""
+    if isinstance(preset, str) and preset in PRESETS and (known is None or known.preset != preset):
+        return from_preset(preset, name)
+    return known or BackendSettings(name)
 
 
 class _Layer:
@@ -192,7 +208,7 @@ class _Layer:
                 self.report(f"backend.{key_name(name)}", "is named twice: give each its own; it is left out")
             else:
                 seen.add(name)
-                old = merged.get(name, BackendSettings(name))
+                old = _beneath(merged.get(name), name, table.get("preset"))
                 merged[name] = replace(old, **self.values(f"backend.{key_name(name)}", old, table))
         return tuple(merged.values())
 

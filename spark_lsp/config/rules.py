@@ -132,6 +132,29 @@ def table(entry: Rule, expected: str, *, key: str = ".+", absent: object = None)
     return Rule(expected, read, schema, entry, key, absent)
 
 
+def anything(depth: int = 8) -> Rule:
+    """What JSON can say, nested up to `depth` deep."""
+
+    def read(value: object) -> Any:
+        _check_json(value, depth)
+        return value
+
+    return Rule("a text, number, list or table", read, {})
+
+
+def _check_json(value: object, depth: int) -> None:
+    if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return
+    if depth and isinstance(value, list | tuple):
+        for item in value:
+            _check_json(item, depth - 1)
+    elif depth and isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        for item in value.values():
+            _check_json(item, depth - 1)
+    else:
+        raise ValueError
+
+
 def spell(value: object) -> str:
     """A value as TOML writes it. Strings that would not print are escaped."""
     if isinstance(value, bool):

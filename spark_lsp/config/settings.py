@@ -12,7 +12,20 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from spark_lsp.config.rules import Rule, choice, either, flag, number, sequence, several, table, text, whole
+from spark_lsp.config.presets import PRESETS
+from spark_lsp.config.rules import (
+    Rule,
+    anything,
+    choice,
+    either,
+    flag,
+    number,
+    sequence,
+    several,
+    table,
+    text,
+    whole,
+)
 from spark_lsp.values import Lane
 
 Permission = Literal["any", "less", "more", "never"]
@@ -22,9 +35,30 @@ Permission = Literal["any", "less", "more", "never"]
 true, and a list is more when it holds all that the other does.
 """
 
-KINDS = ("workspace", "openai-completions", "fake")
+KINDS = (
+    "workspace",
+    "local",
+    "openai-completions",
+    "openai-chat",
+    "openai-responses",
+    "mistral-fim",
+    "anthropic",
+    "llamacpp",
+    "ollama",
+    "tgi",
+    "tabby",
+    "fake",
+    "replay",
+)
+NEEDS: Mapping[str, str] = {
+    **dict.fromkeys(KINDS[2:-2], "base_url"),
+    "local": "model_file",
+    "replay": "recording",
+}
+"""The setting that a kind cannot do without."""
 LANES: tuple[Lane, ...] = ("instant", "interactive", "batch")
 MEBIBYTE = 1 << 20
+VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 class Spec(NamedTuple):
@@ -145,6 +179,13 @@ class RoutingSettings:
         "Ask a second backend when the first is slower than it usually is; the first useful text wins.",
         workspace="less",
     )
+    discover: bool = setting(
+        True,
+        flag(),
+        "With no backend in the settings: use the vendors whose key variable is set, and the servers that "
+        "answer on this machine.",
+        workspace="less",
+    )
     stall_ms: int = setting(
         1500,
         whole(100, 60_000),
@@ -228,7 +269,9 @@ class BackendSettings:
     """
 
     name: str = setting("", text("a name", r"[^\x00-\x1f\x7f]+"), "What this backend is called.")
-    preset: str = setting("", text(), "A known vendor or server: fills in whatever is not set here.")
+    preset: str = setting(
+        "", choice(*PRESETS), "A known vendor or server: fills in whatever is not set here."
+    )
     kind: str = setting("", choice(*KINDS), "The protocol it speaks.")
     base_url: str = setting(
         "",
@@ -237,7 +280,19 @@ class BackendSettings:
         ),
         "Where it is, with the path that its protocol starts from, such as `/v1`.",
     )
-    model: str = setting("", text(), "The model to ask for.")
+    base_url_env: str = setting(
+        "",
+        text("the name of an environment variable", VARIABLE_NAME),
+        "The environment variable that replaces `base_url` when it is set: a proxy of your own gets the key "
+        "then, not the vendor.",
+    )
+    model: str = setting("", text(), "The model to ask for. Empty: by `models`.")
+    models: tuple[str, ...] = setting(
+        ("*",),
+        several(text("a model's name", r"[^\x00-\x1f\x7f]+"), "a list of models' names"),
+        "The models to prefer, the best first, `*` for anything. The first that the server lists is asked; "
+        "one that is refused is passed over.",
+    )
     fim: str = setting(
         "",
         text(),
@@ -252,7 +307,7 @@ class BackendSettings:
     )
     api_key_env: str = setting(
         "",
-        text("the name of an environment variable, not the key itself", r"[A-Za-z_][A-Za-z0-9_]*"),
+        text("the name of an environment variable, not the key itself", VARIABLE_NAME),
         "The environment variable that holds the key.",
     )
     api_key_command: tuple[str, ...] = setting(
@@ -260,6 +315,11 @@ class BackendSettings:
         sequence(text("a word", r"[^\x00]+"), "a command as a list of words"),
         "A command that prints the key.",
         secret=True,
+    )
+    api_key_keyring: str = setting(
+        "",
+        text("SERVICE or SERVICE:USER, not the key itself", r"[^\x00-\x1f\x7f]+"),
+        "The entry of the system's keyring that holds the key (extra: keyring).",
     )
     headers: Mapping[str, str] = setting(
         {},
@@ -271,6 +331,23 @@ class BackendSettings:
         "Headers sent with each request.",
         secret=True,
     )
+    body: Mapping[str, Any] = setting(
+        {},
+        table(anything(), "a table of fields"),
+        "Fields added to each request's body, such as `reasoning_effort`. One that the server does not know "
+        "is dropped.",
+    )
+    websocket: bool = setting(
+        False,
+        flag(),
+        "Kind `openai-responses`: ask over a WebSocket that is kept open, and over HTTP where there is none.",
+    )
+    verify: bool = setting(True, flag(), "Whether the server's certificate has to be good.")
+    ca_file: str = setting("", text("a file name"), "A file of certificates to trust, beside the system's.")
+    client_cert: str = setting("", text("a file name"), "The certificate to show to the server, in PEM.")
+    client_key: str = setting(
+        "", text("a file name"), "The certificate's private key, when it is in a file of its own."
+    )
     metered: bool = setting(False, flag(), "It costs money for each token.")
     slots: int = setting(1, whole(0, 1024), "Requests it serves at the same time; 0 when that is not known.")
     connect_ms: int = setting(2_000, whole(10, 120_000), "The longest wait for a connection.", unit="ms")
@@ -279,6 +356,20 @@ class BackendSettings:
     )
     stall_ms: int = setting(10_000, whole(10, 600_000), "The longest silence within an answer.", unit="ms")
     total_ms: int = setting(120_000, whole(10, 3_600_000), "The longest time for one answer.", unit="ms")
+    model_file: str = setting("", text("a file name"), "Kind `local`: the model, a GGUF file.")
+    threads: int = setting(
+        0, whole(0, 1024), "Kind `local`: threads; 0 is one less than there are processor cores."
+    )
+    context_tokens: int = setting(
+        0,
+        whole(0, 1 << 20),
+        "Kind `local`: the longest prompt and answer; 0 is by the machine.",
+        unit="tokens",
+    )
+    idle_minutes: int = setting(
+        15, whole(0, 10_080), "Kind `local`: the model is unloaded after so long; 0 is never.", unit="minutes"
+    )
+    recording: str = setting("", text("a file name"), "Kind `replay`: the recorded answer.")
     ttft: float = setting(0.0, number(0, 600), "Kind `fake`: time to the first token.", unit="seconds")
     rate: float = setting(
         0.0, number(0, 1_000_000), "Kind `fake`: speed; 0 is at once.", unit="tokens a second"
@@ -286,6 +377,11 @@ class BackendSettings:
     jitter: float = setting(0.0, number(0, 60), "Kind `fake`: how far its times vary.", unit="seconds")
     faults: str = setting("", text(), "Kind `fake`: what goes wrong, how often and when.")
     oracle: str = setting("", text(), "Kind `fake`: the folder whose files it continues from.")
+
+
+def from_preset(preset: str, name: str = "") -> BackendSettings:
+    """The settings of a backend as its preset has them. Raises KeyError for an unknown one."""
+    return BackendSettings(name=name or preset, preset=preset, **PRESETS[preset].settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from spark_lsp.config.layers import Problem, refine, settle
 from spark_lsp.config.rules import key_name
-from spark_lsp.config.settings import SECTIONS, BackendSettings, Config, specs
+from spark_lsp.config.settings import SECTIONS, BackendSettings, Config, from_preset, specs
 
 WORKSPACE_FILE = ".spark-lsp.toml"
 VARIABLE = "SPARK_LSP_"
@@ -93,8 +94,9 @@ def flatten(config: Config) -> dict[str, Any]:
 
 
 def changed(backend: BackendSettings) -> dict[str, Any]:
-    """What a backend sets beyond the defaults, by key."""
-    default = BackendSettings()
+    """What a backend sets beyond the defaults and its preset, by key."""
+    default = from_preset(backend.preset) if backend.preset else BackendSettings()
+    default = replace(default, name="", preset="")
     keys = specs(BackendSettings)
     return {key: value for key in keys if (value := getattr(backend, key)) != getattr(default, key)}
 

@@ -1,0 +1,21 @@
+"""No test finds the keys, the servers or the caches of whoever runs it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def nobody_nearby(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_LSP_ROUTING__DISCOVER", "false")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache(tmp_path_factory)))
+    for name in os.environ:
+        if name.endswith(("_API_KEY", "_BASE_URL")):
+            monkeypatch.delenv(name)
+
+
+def _cache(factory: pytest.TempPathFactory) -> Path:
+    return factory.mktemp("cache")
