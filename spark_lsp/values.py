@@ -20,7 +20,8 @@ class Prompt:
 
     `prefix` and `suffix` are the text on both sides of the cursor, line ends
     \\n. `rendered` is the whole prompt where a FIM template was applied on our
-    side; it is None where the wire has fields of its own for both sides.
+    side; it is None where the wire has fields of its own for both sides. With
+    `instructions`, which a chat model is told first, it is the user's message.
     `stop` may hold more strings than a server takes: a backend sends those it
     can, the trimmer applies all of them. `invoked`: a person asked for this
     and wants the best guess, however unsure. `line` is the cursor's, 0-based,
@@ -30,6 +31,7 @@ class Prompt:
     prefix: str
     suffix: str = ""
     rendered: str | None = None
+    instructions: str = ""
     stop: tuple[str, ...] = ()
     max_tokens: int = 256
     temperature: float = 0.0
@@ -44,16 +46,21 @@ class Prompt:
 class Usage:
     """What a provider reported about one generation; None where it said nothing.
 
-    Times in milliseconds, `requests_left` and `tokens_left` from rate-limit headers.
+    Times in milliseconds. `ttft_ms` is the server's own, `queue_ms`, `prompt_ms` and `generation_ms`
+    its parts and what came after. `requests_left` and `tokens_left` are what the rate limits still
+    allow, the least of those that the headers name, and `resets_ms` is when that one is full again.
     """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     queue_ms: float | None = None
+    prompt_ms: float | None = None
+    generation_ms: float | None = None
     ttft_ms: float | None = None
     requests_left: int | None = None
     tokens_left: int | None = None
+    resets_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

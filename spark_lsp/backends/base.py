@@ -20,11 +20,14 @@ class Backend(Protocol):
     def name(self) -> str: ...
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """The model that is asked, "" while that is the server's choice. A refusal may change it."""
+        ...
 
     @property
     def fim(self) -> str:
-        """A template's name, "suffix" where the wire has a field for it, "" for what the model is used to."""
+        """A template's name, "suffix" where the wire has a field for it, "chat" for a model that is told
+        what to do, "" for what the model is used to."""
         ...
 
     @property
@@ -33,7 +36,18 @@ class Backend(Protocol):
     def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]: ...
 
     async def connect(self) -> None:
-        """Open a connection ahead of the first request. Never raises; costs no tokens."""
+        """Connect ahead of the first request, and settle on a model. Never raises; costs no tokens."""
+        ...
+
+    async def models(self) -> tuple[str, ...]:
+        """What is served here to whoever has this key: the sign of life that costs no tokens.
+
+        Empty where the server serves what it serves and has no names. Raises BackendError.
+        """
+        ...
+
+    async def prefill(self, prompt: Prompt) -> None:
+        """Have the server read a prompt ahead, where that is cheap; else nothing. Never raises."""
         ...
 
     async def aclose(self) -> None: ...

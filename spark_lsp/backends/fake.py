@@ -41,6 +41,12 @@ class FakeBackend:
     async def connect(self) -> None:
         await self._ready()
 
+    async def models(self) -> tuple[str, ...]:
+        return (self.model,)
+
+    async def prefill(self, prompt: Prompt) -> None:
+        """Its time to the first token is as scripted, read ahead or not."""
+
     async def aclose(self) -> None:
         return None
 

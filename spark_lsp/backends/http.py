@@ -14,13 +14,15 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
+
+import orjson
 
 from spark_lsp.backends.key import Key
 from spark_lsp.backends.payload import quote
@@ -28,10 +30,12 @@ from spark_lsp.backends.refusal import refusal
 from spark_lsp.errors import BackendError, BrokenStream, TimedOut, Unauthorized, Unreachable, UsageError
 
 if TYPE_CHECKING:
+    import aiohttp
     import httpx
 
 KEEP_ALIVE = 90.0  # seconds; a server that closes earlier is noticed, one that resets costs a retry
 CONNECTIONS = 16  # at least; a leaked slot would show as a pool that runs dry
+DOCUMENT = 4_000_000  # bytes of a document, such as a list of models, that are read
 ERROR_BODY = 65_536  # bytes of an error's body that are read
 DRAIN_BYTES = 65_536
 DRAIN_SECONDS = 0.05
@@ -50,6 +54,23 @@ class Timeouts:
     total: float = 120.0
 
 
+Authorization = Callable[[str], Mapping[str, str]]
+"""The headers that carry a key."""
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+class Trust(NamedTuple):
+    """Whom we believe, and who we say we are: a file of authorities, a client's certificate and its key."""
+
+    verify: bool = True
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+
+
 class Client:
     """The connections to one backend. Raises UsageError for a wrong URL, and later only BackendError."""
 
@@ -58,22 +79,32 @@ class Client:
         base_url: str,
         *,
         key: Key | None = None,
+        authorization: Authorization = bearer,
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
+        trust: Trust | None = None,
         slots: int = 0,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._host = _host(base_url)
+        self.base_url = base_url.rstrip("/")
+        self.host = _host(base_url)
         self._key = key or Key()
         self._extra = {name.lower(): value for name, value in (headers or {}).items()}
-        self._timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or Timeouts()
+        self._authorization = authorization
+        self._trust = trust or Trust()
         self._limit = max(CONNECTIONS, 2 * slots)
         self._client: httpx.AsyncClient | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._lock = asyncio.Lock()
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<Client {self._host} {self._key!r}>"
+        return f"<Client {self.host} {self._key!r}>"
+
+    @property
+    def loopback(self) -> bool:
+        """The server runs on this machine."""
+        return is_loopback(urlsplit(self.base_url).hostname or "")
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send `body`, JSON, and return the answer once its headers are here and say 200.
@@ -86,16 +117,60 @@ class Client:
                 raise await self._refused(answer)
         return answer
 
-    async def connect(self) -> None:
-        """Have a connection ready, without spending a token. Never raises."""
+    async def get(self, path: str) -> Any:
+        """The JSON at `path`. Raises BackendError, BrokenStream when it is none."""
+        async with await self._send("GET", path, b"") as answer:
+            if answer.status != 200:
+                raise await self._refused(answer)
+            body = await answer.read(DOCUMENT)
         try:
-            async with await self._send("HEAD", "/models", b"") as answer:
-                await answer.read(ERROR_BODY)
-        except BackendError:
-            pass  # the first request says what is wrong, to someone who waits for it
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise BrokenStream(
+                f"expected JSON, got {quote(body)}", advice="check `base_url`, which usually ends in /v1"
+            ) from error
+
+    async def connect(self, path: str) -> None:
+        """Have a connection ready, without spending a token: any answer to `path` will do.
+
+        Raises BackendError when there is none.
+        """
+        async with await self._send("HEAD", path, b"") as answer:
+            await answer.read(ERROR_BODY)
+
+    async def upgrade(self, path: str) -> aiohttp.ClientWebSocketResponse:
+        """A WebSocket at `path`, with the key, the proxy and the trust of every other request.
+
+        Closing it does not wait for the server to say goodbye. Raises BackendError.
+        """
+        await self._ready()  # imports and certificates, in a thread
+        import aiohttp
+
+        headers = await self._identity()
+        try:
+            if self._session is None:
+                context = _context(self._trust) if self.base_url.startswith("https:") else False
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, ssl=context), cookie_jar=aiohttp.DummyCookieJar()
+                )
+            async with asyncio.timeout(self.timeouts.connect):
+                return await self._session.ws_connect(
+                    self.base_url + path,
+                    headers=headers,
+                    proxy=_proxy(self.base_url) or None,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=0),
+                    max_msg_size=DOCUMENT,
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            said = {name.lower(): value for name, value in (error.headers or {}).items()}
+            raise self._refusal(error.status, said, b"") from error
+        except Exception as error:
+            raise translate(error, self.host) from error
 
     async def aclose(self) -> None:
         self._closed = True
+        if self._session is not None:
+            await self._session.close()
         async with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -105,35 +180,36 @@ class Client:
         headers = await self._headers()
         client = await self._ready()
         try:
-            request = client.build_request(method, self._base_url + path, content=body, headers=headers)
+            request = client.build_request(method, self.base_url + path, content=body, headers=headers)
         except Exception as error:
-            raise translate(error, self._host) from error
-        end = asyncio.get_running_loop().time() + self._timeouts.total
+            raise translate(error, self.host) from error
+        end = asyncio.get_running_loop().time() + self.timeouts.total
         # A kept-alive socket that the server has just closed fails before any byte. The pool drops it, so
         # each round uses up one of them and the first fresh connection ends the loop.
         for _ in range(self._limit + 1):
-            attempt = _Attempt(asyncio.timeout(self._timeouts.connect), self._timeouts.first_byte)
+            attempt = _Attempt(asyncio.timeout(self.timeouts.connect), self.timeouts.first_byte)
             _attempt.set(attempt)
             try:
                 async with attempt.timeout:
                     response = await client.send(request, stream=True)
-                return Answer(response, self._host, self._timeouts, attempt.timeout.when() or end, end)
+                return Answer(response, self.host, self.timeouts, attempt.timeout.when() or end, end)
             except Exception as error:
-                failure = translate(error, self._host)
+                failure = translate(error, self.host)
                 if not (attempt.reused and isinstance(failure, BrokenStream)):
                     raise failure from error
-        raise BrokenStream(f"{self._host} closes every connection without an answer")
+        raise BrokenStream(f"{self.host} closes every connection without an answer")
 
     async def _headers(self) -> dict[str, str]:
-        headers = {
+        return {
             "content-type": "application/json",
             "accept": "text/event-stream, application/json",
             "accept-encoding": "identity",  # a compressor holds tokens back until its block is full
-        }
+        } | await self._identity()
+
+    async def _identity(self) -> dict[str, str]:
+        """The headers that carry the key, and those of the settings."""
         key = await self._key.read()
-        if key:
-            headers["authorization"] = f"Bearer {key}"
-        return headers | self._extra
+        return (dict(self._authorization(key)) if key else {}) | self._extra
 
     async def _ready(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -143,10 +219,10 @@ class Client:
                 if self._client is None:
                     try:
                         self._client = await asyncio.to_thread(
-                            _build, self._base_url, self._limit, self._timeouts
+                            _build, self.base_url, self._limit, self.timeouts, self._trust
                         )
                     except Exception as error:
-                        raise translate(error, self._host) from error
+                        raise translate(error, self.host) from error
         return self._client
 
     async def _refused(self, answer: Answer) -> BackendError:
@@ -154,7 +230,10 @@ class Client:
             body = await answer.read(ERROR_BODY)
         except BackendError:
             body = b""  # the status line says enough
-        error = refusal(answer.status, answer.headers, body, now=time.time(), key_source=self._key.source)
+        return self._refusal(answer.status, answer.headers, body)
+
+    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
+        error = refusal(status, headers, body, now=time.time(), key_source=self._key.source)
         self.clean(error)
         if isinstance(error, Unauthorized):
             self._key.forget()
@@ -186,7 +265,7 @@ class Answer:
         encoded = "content-encoding" in response.headers  # some proxies compress whatever was asked for
         body = response.aiter_bytes() if encoded else response.aiter_raw()
         self._body = cast("AsyncGenerator[bytes, None]", body)
-        self._host = host
+        self.host = host
         self._between_bytes = timeouts.between_bytes
         self._due: float | None = due
         self._end = end
@@ -215,9 +294,9 @@ class Answer:
                 message, advice = "is not done in the time that one answer may take", "raise `total_ms`"
             else:
                 message, advice = "has gone silent", ""
-            raise TimedOut(f"{self._host} {message}", advice=advice) from error
+            raise TimedOut(f"{self.host} {message}", advice=advice) from error
         except Exception as error:
-            raise translate(error, self._host) from error
+            raise translate(error, self.host) from error
         self._due = None
         return chunk
 
@@ -247,7 +326,7 @@ class Answer:
         try:
             await self._response.aclose()
         except Exception as failure:
-            raise translate(failure, self._host) from failure
+            raise translate(failure, self.host) from failure
 
 
 def translate(error: Exception, host: str) -> BackendError:
@@ -289,13 +368,13 @@ def translate(error: Exception, host: str) -> BackendError:
             return BrokenStream(f"the connection to {host} failed: {type(cause).__name__}")
 
 
-def _build(base_url: str, limit: int, timeouts: Timeouts) -> httpx.AsyncClient:
+def _build(base_url: str, limit: int, timeouts: Timeouts, trust: Trust) -> httpx.AsyncClient:
     """A client that has no connection yet. Slow the first time (imports, certificates): not for the loop."""
     import aiohttp
     import httpx
     import httpx_aiohttp
 
-    context = _trust() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _context(trust) if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def session() -> aiohttp.ClientSession:
         tracing = aiohttp.TraceConfig()
@@ -342,6 +421,10 @@ async def _reused(*_: object) -> None:
     _attempt.get().connected(reused=True)
 
 
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
 def _host(base_url: str) -> str:
     """Host and port, as they are shown. Raises UsageError when it is not a URL that we can ask."""
     try:
@@ -354,13 +437,32 @@ def _host(base_url: str) -> str:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """One for all clients: it takes 20 ms. The system's authorities and, unless told otherwise, Mozilla's."""
+def _context(trust: Trust) -> ssl.SSLContext:
+    """One for all clients that trust the same: it takes 20 ms. Raises Unreachable for a file that is none.
+
+    The system's authorities and, unless told otherwise, Mozilla's.
+    """
     import certifi
 
     context = ssl.create_default_context()  # reads $SSL_CERT_FILE and $SSL_CERT_DIR
     if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
         context.load_verify_locations(certifi.where())
+    if not trust.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        if trust.ca_file:
+            context.load_verify_locations(os.path.expanduser(trust.ca_file))
+    except OSError as error:
+        raise Unreachable(f"{trust.ca_file} holds no certificate", advice="correct `ca_file`") from error
+    try:
+        if trust.client_cert:
+            key = os.path.expanduser(trust.client_key) or None
+            # A passphrase would be asked for on the terminal, and stdin is the editor's.
+            context.load_cert_chain(os.path.expanduser(trust.client_cert), key, password="")
+    except OSError as error:
+        advice = "correct `client_cert` and `client_key`: PEM files, without a passphrase"
+        raise Unreachable(f"{trust.client_cert} cannot be used as a certificate", advice=advice) from error
     return context
 
 
@@ -370,7 +472,7 @@ def _proxy(base_url: str) -> str:
 
     url = urlsplit(base_url)
     host = url.hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(host):
         return ""
     proxies = getproxies()
     return proxies.get(url.scheme) or proxies.get("all") or ""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
 import re
+import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, ClassVar, Protocol, Self
+from urllib.parse import urlsplit
 
 import orjson
 
-from spark_lsp.backends.http import Answer, Client, Timeouts
+from spark_lsp.backends.http import Authorization, Client, Timeouts, Trust
 from spark_lsp.backends.key import Key
+from spark_lsp.backends.listings import cache_file, recall, remember
+from spark_lsp.backends.models import ModelChoice
 from spark_lsp.backends.payload import quote
 from spark_lsp.backends.sse import Decoder, JsonLines, ServerSentEvents, WholeBody
 from spark_lsp.config import BackendSettings
-from spark_lsp.errors import BackendError, BrokenStream, RequestRejected, TimedOut
+from spark_lsp.errors import BackendError, BrokenStream, NoSuchModel, RequestRejected, TimedOut
 from spark_lsp.values import Delta, Lane, Prompt
+
+log = logging.getLogger(__name__)
 
 GRACE = 0.25  # seconds for what may follow the end of the text: usage, [DONE]
 ENCLOSED = 2_048  # bytes of a page that are read to quote it
@@ -43,25 +53,99 @@ class Reader(Protocol):
         ...
 
 
+class Incoming(Protocol):
+    """An answer that has begun: `http.Answer`, or what stands for it on another wire."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def media_type(self) -> str: ...
+
+    async def chunk(self, within: float | None = None) -> bytes: ...
+
+    async def read(self, limit: int) -> bytes: ...
+
+    async def drain(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class HttpBackend(ABC):
     """A backend that asks by POST. A subclass knows the request's shape and the answer's grammar."""
 
     optional: ClassVar[tuple[str, ...]] = ()
-    """Fields that the request can do without, for servers that do not know them."""
+    """Fields that the request can do without, for servers that do not know them. What the settings add
+    under `body` is optional too."""
 
-    def __init__(self, settings: BackendSettings, client: Client | None = None) -> None:
+    other_names: ClassVar[Mapping[str, str]] = {}
+    """Fields that some servers know by another name only: the one to send when the first is refused."""
+
+    usual_fim: ClassVar[str] = ""
+    """The FIM style of this kind where the settings name none; "" is by the model's name."""
+
+    listing: ClassVar[str] = "/models"
+    """What to GET for the models that are served."""
+
+    def __init__(self, settings: BackendSettings) -> None:
         self.name = settings.name
-        self.model = settings.model
-        self.fim = settings.fim
+        self.fim = settings.fim or self.usual_fim
         self.lanes: tuple[Lane, ...] = settings.lanes
-        self._client = client or _client(settings)
-        self._unwanted: set[str] = set()
+        self._choice = ModelChoice(settings.model, settings.models)
+        self._extra = settings.body
+        self._client = make_client(settings, self.authorization)
+        self._unwanted: set[tuple[str, str]] = set()
+        # A server of one's own serves something else after its next start: it is asked each time.
+        self._place = "" if self._client.loopback else f"{self._client.base_url} {settings.api_key_env}"
+        self.tap: Callable[[bytes], object] | None = None
+        """Hears each chunk of an answer as it came, for who records it."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.model}>"
 
+    @property
+    def model(self) -> str:
+        return self._choice.current
+
     async def connect(self) -> None:
-        await self._client.connect()
+        try:
+            if not self._choice.open or await self._recall():
+                await self._client.connect(self.listing)
+            else:
+                await self.models()
+        except BackendError as error:
+            # The first request says what is wrong, to someone who waits for it.
+            log.info("%s does not list its models: %s", self.name, error)
+
+    async def models(self) -> tuple[str, ...]:
+        try:
+            models = self.listed(await self._client.get(self.listing))
+        except BackendError as error:
+            self._client.clean(error)
+            raise
+        self._choice.listed(models)
+        await self._remember(models)
+        return models
+
+    async def _recall(self) -> bool:
+        """Settle on a model by a list that is less than a day old. False when there is none."""
+        if self._place:
+            known = await asyncio.to_thread(recall, cache_file(), self._place, time.time())
+            if known is not None:
+                self._choice.listed(known)
+                return True
+        return False
+
+    async def _remember(self, models: tuple[str, ...] | None) -> None:
+        if self._place:
+            await asyncio.to_thread(remember, cache_file(), self._place, models, time.time())
+
+    async def prefill(self, prompt: Prompt) -> None:  # noqa: B027 - what most kinds do
+        """Most servers have no way to read a prompt without answering it."""
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -71,6 +155,8 @@ class HttpBackend(ABC):
             async with await self._ask(prompt) as answer:
                 reader = self.reader(await _decoder(answer), answer.headers)
                 while not reader.done and (chunk := await _next(answer, reader)):
+                    if self.tap is not None:
+                        self.tap(chunk)
                     for delta in reader.feed(chunk):
                         yield delta
                 if reader.done:
@@ -89,32 +175,78 @@ class HttpBackend(ABC):
     def reader(self, decoder: Decoder, headers: Mapping[str, str]) -> Reader:
         """A reader for one answer."""
 
-    async def _ask(self, prompt: Prompt) -> Answer:
-        """Post the request. A field that the server does not know is dropped, now and from now on."""
-        path, body = self.request(prompt)
-        while True:
-            asked = {name: value for name, value in body.items() if name not in self._unwanted}
-            try:
-                return await self._client.post(path, orjson.dumps(asked))
-            except RequestRejected as error:
-                name = self._blamed(error)
-                if name not in asked:
-                    raise
-                self._unwanted.add(name)
+    def authorization(self, key: str) -> dict[str, str]:
+        """The headers that carry the key."""
+        return {"authorization": f"Bearer {key}"}
 
-    def _blamed(self, error: RequestRejected) -> str:
-        """The optional field that the server complains about, "" when it is not about one."""
+    def listed(self, answer: Any) -> tuple[str, ...]:
+        """The models' names out of the JSON that `listing` answers with."""
+        rows = answer.get("data") if isinstance(answer, dict) else answer  # Together has a bare list
+        return names(rows, "id")
+
+    async def _ask(self, prompt: Prompt) -> Incoming:
+        """Post the request. A field that the server does not know is dropped, now and from now on.
+
+        A model that is not served is passed over from now on, and so is the field `suffix`: the error is
+        raised all the same, since what is asked next wants another prompt.
+        """
+        if self._choice.open and not self.model:
+            await self.models()
+        model = self.model
+        path, body = self.request(prompt)
+        body.update(self._extra)
+        while True:
+            asked = self._wanted(model, body)
+            try:
+                return await self._post(path, asked)
+            except NoSuchModel:
+                self._choice.refuse(model)
+                await self._remember(None)
+                raise
+            except RequestRejected as error:
+                name = self._blamed(error, asked)
+                if name == "suffix":
+                    self.fim = "prefix"  # vLLM and others declare the field and refuse it
+                tried = (model, self.other_names.get(name, "")) in self._unwanted
+                if name in ("", "suffix") or tried:
+                    raise
+                self._unwanted.add((model, name))
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> Incoming:
+        return await self._client.post(path, orjson.dumps(body))
+
+    def _wanted(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`body` without the fields that the server does not know, or with the names that it knows."""
+        wanted = {}
+        for name, value in body.items():
+            if (model, name) in self._unwanted:
+                name = self.other_names.get(name, "")
+            if name:
+                wanted[name] = value
+        return wanted
+
+    def _blamed(self, error: RequestRejected, asked: Mapping[str, Any]) -> str:
+        """The field in `asked` that the server complains about, "" when it is not about an optional one."""
         if error.status not in (400, 422):
             return ""
         named = error.parameter.partition(".")[0]
-        words = [named] if named else re.findall(r"\w+", error.message)
-        return next((name for name in self.optional if name in words), "")
+        words = [word.lower() for word in ([named] if named else re.findall(r"\w+", error.message))]
+        known = ("suffix", *self.optional, *self.other_names, *self._extra)
+        return next((name for name in known if name in asked and name.lower() in words), "")
 
 
-def _client(settings: BackendSettings) -> Client:
+def names(rows: Any, field: str) -> tuple[str, ...]:
+    """The texts under `field` in a list of objects, whatever else is in it."""
+    found = [row.get(field) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return tuple(name for name in found if isinstance(name, str) and name)
+
+
+def make_client(settings: BackendSettings, authorization: Authorization) -> Client:
+    """The connections that a backend's settings describe. Raises UsageError for a wrong address."""
     return Client(
-        settings.base_url,
-        key=Key(settings.api_key_env, settings.api_key_command),
+        address(settings, os.environ),
+        key=Key(settings.api_key_env, settings.api_key_command, settings.api_key_keyring),
+        authorization=authorization,
         headers=settings.headers,
         timeouts=Timeouts(
             connect=settings.connect_ms / 1000,
@@ -122,11 +254,31 @@ def _client(settings: BackendSettings) -> Client:
             between_bytes=settings.stall_ms / 1000,
             total=settings.total_ms / 1000,
         ),
+        trust=Trust(settings.verify, settings.ca_file, settings.client_cert, settings.client_key),
         slots=settings.slots,
     )
 
 
-async def _decoder(answer: Answer) -> Decoder:
+def address(settings: BackendSettings, environ: Mapping[str, str]) -> str:
+    """`base_url`, or what the environment says instead, where $OLLAMA_HOST may be a host and no more."""
+    named = environ.get(settings.base_url_env, "").strip() if settings.base_url_env else ""
+    if not named:
+        return settings.base_url
+    usual = urlsplit(settings.base_url)
+    if "://" not in named:
+        named = f"{usual.scheme}://{named}"
+    given = urlsplit(named)
+    host = given.netloc.replace("0.0.0.0", "127.0.0.1")  # where a server listens is not where it is asked
+    try:
+        port = given.port
+    except ValueError:
+        return named  # the client says what is wrong with it
+    if port is None and given.scheme == "http" and usual.port:
+        host = f"{host}:{usual.port}"
+    return f"{given.scheme}://{host}{given.path.rstrip('/') or usual.path}"
+
+
+async def _decoder(answer: Incoming) -> Decoder:
     """By what the answer says it is. Nothing said, or plain text, is taken for an event stream."""
     if answer.media_type == "application/json":  # asked to stream, some servers answer in one piece
         return WholeBody()
@@ -141,7 +293,7 @@ async def _decoder(answer: Answer) -> Decoder:
     )
 
 
-async def _next(answer: Answer, reader: Reader) -> bytes:
+async def _next(answer: Incoming, reader: Reader) -> bytes:
     """The next chunk, b"" at the end. After the text is whole, nothing that goes wrong matters."""
     if not reader.finished:
         return await answer.chunk()

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from spark_lsp.errors import Unauthorized
+from spark_lsp.errors import MissingExtra, Unauthorized
 
 COMMAND_SECONDS = 20.0  # a password manager may ask its user
 
@@ -15,18 +15,24 @@ _HIDDEN = "[key]"
 
 
 class Key:
-    """A key read when it is first needed, from an environment variable or from a command's output.
+    """A key read when it is first needed: from a command's output, the system's keyring, or a variable.
 
     Only the source appears in `repr` and in messages.
     """
 
-    __slots__ = ("_command", "_environ", "_lock", "_value", "_variable")
+    __slots__ = ("_command", "_entry", "_environ", "_lock", "_value", "_variable")
 
     def __init__(
-        self, variable: str = "", command: Sequence[str] = (), environ: Mapping[str, str] = os.environ
+        self,
+        variable: str = "",
+        command: Sequence[str] = (),
+        entry: str = "",
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
+        """`entry` is SERVICE or SERVICE:USER of the system's keyring."""
         self._variable = variable
         self._command = tuple(command)
+        self._entry = entry
         self._environ = environ
         self._value: str | None = None
         self._lock = asyncio.Lock()
@@ -39,6 +45,8 @@ class Key:
         """Where the key comes from, in words for a message; "" when there is none to be had."""
         if self._command:
             return f"from the command {self._command[0]}"
+        if self._entry:
+            return f"from the keyring's entry {self._entry}"
         return f"from ${self._variable}" if self._variable else ""
 
     async def read(self) -> str:
@@ -62,6 +70,8 @@ class Key:
     async def _fresh(self) -> str:
         if self._command:
             return await self._run()
+        if self._entry:
+            return await asyncio.to_thread(_from_keyring, self._entry)
         return self._environ.get(self._variable, "") if self._variable else ""
 
     def _checked(self, value: str) -> str:
@@ -101,3 +111,20 @@ class Key:
         if process.returncode:
             raise Unauthorized(f"the key command ended with status {process.returncode}", advice=advice)
         return output.decode("utf-8", "replace")
+
+
+def _from_keyring(entry: str) -> str:
+    """The password of SERVICE:USER, of any user where none is named. Waits for the user: not for the loop."""
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError as error:
+        missing = MissingExtra("a key from the keyring", "keyring")
+        raise Unauthorized(str(missing)) from error
+    service, _, user = entry.partition(":")
+    try:
+        credential = keyring.get_credential(service, user or None)
+    except keyring.errors.KeyringError as error:
+        advice = "unlock the keyring, or name the key by `api_key_env` or `api_key_command`"
+        raise Unauthorized(f"the keyring does not give {entry} out", advice=advice) from error
+    return "" if credential is None else credential.password

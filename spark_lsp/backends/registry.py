@@ -10,8 +10,18 @@ from spark_lsp.config import BackendSettings
 from spark_lsp.errors import UsageError
 
 KINDS: Mapping[str, tuple[str, str]] = {
+    "local": ("local", "LocalBackend"),
     "openai-completions": ("openai_completions", "OpenAICompletions"),
+    "openai-chat": ("openai_chat", "OpenAIChat"),
+    "openai-responses": ("openai_responses", "OpenAIResponses"),
+    "mistral-fim": ("mistral_fim", "MistralFim"),
+    "anthropic": ("anthropic", "Anthropic"),
+    "llamacpp": ("llamacpp", "LlamaCpp"),
+    "ollama": ("ollama", "Ollama"),
+    "tgi": ("tgi", "TextGenerationInference"),
+    "tabby": ("tabby", "Tabby"),
     "fake": ("fake", "FakeBackend"),
+    "replay": ("replay", "Replay"),
 }
 """Module and class by kind: imported when settings name the kind, since each brings milliseconds of start."""
 

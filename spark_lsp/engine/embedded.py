@@ -55,5 +55,11 @@ class WorkspaceBackend:
     async def connect(self) -> None:
         """Nothing to connect to."""
 
+    async def models(self) -> tuple[str, ...]:
+        return (self.model,)
+
+    async def prefill(self, prompt: Prompt) -> None:
+        """The index is read as the user types."""
+
     async def aclose(self) -> None:
         """Nothing to close."""

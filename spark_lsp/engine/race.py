@@ -15,6 +15,10 @@ from spark_lsp.values import Delta, Prompt
 log = logging.getLogger(__name__)
 
 
+CHANGES = 8
+"""How often one backend may come with another model or FIM style after a refusal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One delta, who said it and what was asked."""
@@ -39,26 +43,32 @@ async def race(
 ) -> AsyncGenerator[Step, None]:
     """Stream from the first candidate that answers.
 
-    Raises the last BackendError when none did, or when a stream broke after
-    text was received: that text stays valid.
+    A backend that has another model or FIM style after a refusal is asked
+    again. Raises the last BackendError when none answered, or when a stream
+    broke after text was received: that text stays valid.
     """
     failure: BackendError | None = None
     for backend in candidates:
-        prompt = prompt_for(backend)
-        spoken = False
-        attempt = record(backend)
-        try:
-            async with aclosing(backend.stream(prompt)) as deltas:
-                async for delta in deltas:
-                    spoken = spoken or bool(delta.text)
-                    attempt.heard(delta)
-                    yield Step(backend, prompt, delta)
-            return
-        except BackendError as error:
-            log.warning("%s: %s", backend.name, error)
-            attempt.failed(error)
-            failure = error
-            if spoken:
-                break
+        for left in reversed(range(CHANGES)):
+            asked = backend.model, backend.fim
+            prompt = prompt_for(backend)
+            spoken = False
+            attempt = record(backend)
+            try:
+                async with aclosing(backend.stream(prompt)) as deltas:
+                    async for delta in deltas:
+                        spoken = spoken or bool(delta.text)
+                        attempt.heard(delta)
+                        yield Step(backend, prompt, delta)
+                return
+            except BackendError as error:
+                log.warning("%s: %s", backend.name, error)
+                failure = error
+                changed = (backend.model, backend.fim) != asked and bool(backend.model)
+                if spoken or not changed or not left:
+                    attempt.failed(error)
+                    break
+        if spoken:
+            break
     if failure is not None:
         raise failure

@@ -79,7 +79,7 @@ async def test_it_can_be_left_at_any_time(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"kind": "telepathy"}, "unknown kind 'telepathy'; known are fake, openai-completions"),
+        ({"kind": "telepathy"}, "unknown kind 'telepathy'; known are anthropic, fake"),
         ({"kind": "fake", "oracle": "/no/such/folder"}, "not a folder"),
         ({"kind": "fake", "faults": "explode"}, "the kinds are"),
         ({"kind": "openai-completions"}, "base_url"),

@@ -22,7 +22,11 @@ async def test_from_the_environment() -> None:
 
 async def test_from_a_command_run_once_however_many_wait(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    key = Key("MY_KEY", printing(f"open({str(log)!r}, 'a').write('x'); print('secret')"), {"MY_KEY": "other"})
+    key = Key(
+        "MY_KEY",
+        printing(f"open({str(log)!r}, 'a').write('x'); print('secret')"),
+        environ={"MY_KEY": "other"},
+    )
     assert set(await asyncio.gather(*(key.read() for _ in range(5)))) == {"secret"}
     assert log.read_text() == "x"
     key.forget()

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from spark_lsp.backends.base import Backend
-from spark_lsp.engine.race import race
-from spark_lsp.errors import BackendError, BrokenStream, Unreachable
+from spark_lsp.engine.race import CHANGES, race
+from spark_lsp.errors import BackendError, BrokenStream, NoSuchModel, Unreachable
 from spark_lsp.values import Delta, Lane, Prompt
 
 
@@ -37,7 +37,29 @@ class Scripted:
 
     async def connect(self) -> None: ...
 
+    async def models(self) -> tuple[str, ...]:
+        return ()
+
+    async def prefill(self, prompt: Prompt) -> None: ...
+
     async def aclose(self) -> None: ...
+
+
+class RefusesModels(Scripted):
+    """Does not serve the first `models`, one refusal each; `stuck` has no other."""
+
+    def __init__(self, name: str, *models: str, stuck: bool = False) -> None:
+        super().__init__(name, "text")
+        self._models = list(models)
+        self._stuck = stuck
+        self.model = models[0]
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        asked = self._models.pop(0)
+        if self._models or self._stuck:
+            self.model = self._models[0] if self._models else ""
+            raise NoSuchModel(f"no {asked}")
+        yield Delta(asked, finish="stop")
 
 
 class Journal:
@@ -90,6 +112,17 @@ async def said(*backends: Scripted) -> tuple[str, list[str]]:
             [Scripted("a", then=Unreachable("down")), Scripted("b", then=Unreachable("too"))],
             "",
             ["asked a", "failed: down", "asked b", "failed: too", "raised: too"],
+        ),
+        ([RefusesModels("a", "old", "new")], "new", ["asked a", "asked a"]),
+        (
+            [RefusesModels("a", "old", "new", stuck=True), Scripted("b", "two")],
+            "two",
+            ["asked a", "asked a", "failed: no new", "asked b"],
+        ),
+        (
+            [RefusesModels("a", *map(str, range(99)))],
+            "",
+            ["asked a"] * CHANGES + ["failed: no 7", "raised: no 7"],
         ),
         ([], "", []),
     ],
