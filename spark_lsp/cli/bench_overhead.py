@@ -78,7 +78,12 @@ def isolated(folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("SPARK_LSP_") and not name.endswith("_API_KEY")
     }
-    return {**kept, "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+    return {
+        **kept,
+        "XDG_CONFIG_HOME": str(folder),
+        "XDG_CACHE_HOME": str(folder),
+        "SPARK_LSP_ROUTING__DISCOVER": "false",
+    }
 
 
 def start(runs: int, environment: Mapping[str, str]) -> dict[str, Any]:

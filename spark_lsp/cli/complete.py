@@ -60,6 +60,7 @@ async def _complete(target: Target, text: str, config_file: Path | None) -> tupl
         engine.open(path.as_uri(), str(path), text, language=language_of(path), version=1, encoding="utf-32")
         query = Query(_snapshot(engine, path.as_uri(), target), automatic=False)
         await engine.start([root])
+        await engine.discovered()
         await engine.learned(LEARNING_LIMIT)
         started = time.perf_counter()
         answer = engine.complete_now(query) or await engine.complete_later(query)

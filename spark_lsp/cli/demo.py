@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import sys
@@ -90,7 +91,9 @@ async def _start(config: Path | None, errors: IO[bytes]) -> Client:
     command = [sys.executable, "-P", "-m", "spark_lsp", "--stdio"]
     if config is not None:
         command += ["--config", str(config)]
-    return await Client.start(command, stderr=errors)
+    # Without being asked it spends nobody's money: what the settings name counts, and nothing that is found.
+    environment = {**os.environ, "SPARK_LSP_ROUTING__DISCOVER": "false"}
+    return await Client.start(command, stderr=errors, env=environment)
 
 
 def _last_words(errors: IO[bytes]) -> str:

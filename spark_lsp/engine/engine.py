@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
-from spark_lsp.config import Config
+from spark_lsp.config import BackendSettings, Config
 from spark_lsp.engine.complete import NOTHING, Answer, Completer, Query
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Flights
@@ -28,6 +29,9 @@ REMEMBERED_OFFERS = 512
 SETTLING = 0.3
 """Seconds that changes on disk are gathered for before they are read."""
 
+
+LOOKING_AGAIN = 60.0
+"""Seconds after which opening a document looks for backends again."""
 
 StatusKind = Literal["Normal", "Warning", "Error", "Inactive"]
 
@@ -80,6 +84,9 @@ class Engine:
         self._folders_known = asyncio.Event()
         self._changed_files: set[Path] = set()
         self._learning: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
+        self._found: tuple[BackendSettings, ...] = ()
         self._learner = Learner(config.workspace, config.privacy)
         self._fleet = Fleet(self.metrics, listener.warn)
         self._cache = PrefixCache(config.cache.max_bytes)
@@ -92,9 +99,40 @@ class Engine:
     async def start(self, folders: Sequence[Path]) -> None:
         """Make the backends and begin to learn the folders in the background."""
         await self._fleet.configure(self.config, self._learner)
-        self._tasks.start(self._fleet.connect(), "connect")
         self.set_folders(folders)
+        if self._finds_backends:
+            self._looking = self._tasks.start(self._discover(), "discover")
+        else:
+            self._tasks.start(self._fleet.connect(), "connect")
         self._tell_status()
+
+    @property
+    def _finds_backends(self) -> bool:
+        return not self.config.backends and self.config.routing.discover
+
+    async def _discover(self) -> None:
+        """Use the backends that are found by themselves: a server may have been started, or have gone."""
+        # Imported when it is needed: what it brings would cost the server's start 15 ms.
+        from spark_lsp.backends.discovery import discover
+
+        self._looked_at = time.monotonic()
+        found = await discover(os.environ)
+        if not self._finds_backends:
+            return  # the settings changed meanwhile
+        self._found = tuple(one.settings for one in found)
+        await self._fleet.configure(self._in_force, self._learner)
+        self._tell_status()
+        await self._fleet.connect()
+
+    @property
+    def _in_force(self) -> Config:
+        """The settings, with the backends that were found where they name none."""
+        return replace(self.config, backends=self._found) if self._finds_backends else self.config
+
+    async def discovered(self) -> None:
+        """Wait until backends have been looked for and are connected, if they are looked for at all."""
+        if self._looking is not None:
+            await asyncio.wait([self._looking])
 
     def set_folders(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
@@ -134,7 +172,11 @@ class Engine:
             for entry in self._documents.values():
                 self._learner.opened(entry.path, entry.document)
             self.set_folders(self._folders)
-        await self._fleet.configure(config, self._learner)
+        await self._fleet.configure(self._in_force, self._learner)
+        if self._finds_backends:
+            self._looking = self._tasks.start(self._discover(), "discover")
+        else:
+            self._tasks.start(self._fleet.connect(), "connect")
         self._tell_status()
 
     async def close(self) -> None:
@@ -148,7 +190,7 @@ class Engine:
         elif names := self._fleet.networked:
             self._listener.status("Normal", f"backends: {', '.join(names)}")
         elif self.config.workspace.enabled:
-            self._listener.status("Normal", "workspace only: no model is configured")
+            self._listener.status("Normal", "workspace only: set CEREBRAS_API_KEY or start a local model")
         else:
             self._listener.status("Warning", "no backend: none is configured and workspace.enabled is off")
 
@@ -159,6 +201,8 @@ class Engine:
     ) -> None:
         document = Document(uri, text, language=language, version=version, encoding=encoding)
         self._documents[uri] = Open(document, path, self._look_up_privacy(path), time.monotonic())
+        if self._finds_backends and time.monotonic() - self._looked_at > LOOKING_AGAIN:
+            self._looking = self._tasks.start(self._discover(), "discover")
         if self.config.workspace.enabled:
             self._learner.opened(path, document)
             self._tasks.start(self._learner.settle(path), f"settle {uri}")
