@@ -55,6 +55,7 @@ def server(
         context.default_map = {
             "demo": named,
             "complete": named,
+            "doctor": named,
             "config": named,
             "bench": {"predictor": named},
         }
@@ -94,6 +95,24 @@ def complete(
     from spark_lsp.cli.complete import run
 
     raise typer.Exit(asyncio.run(run(target, as_json=as_json, config_file=config)))
+
+
+@app.command()
+def doctor(
+    as_json: AsJson = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Measure those that cost money, too, without asking.")
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep each answer, redacted, as a test for this folder."),
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Check every backend: is it there, may we use it, how fast is it, and what to do."""
+    from spark_lsp.cli.doctor import run
+
+    raise typer.Exit(asyncio.run(run(as_json=as_json, yes=yes, record=record, config_file=config)))
 
 
 @app.command()

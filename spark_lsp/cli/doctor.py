@@ -1,0 +1,180 @@
+"""`spark-lsp doctor`: every known and configured backend, how fast it is, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from spark_lsp.backends.discovery import Found, discover
+from spark_lsp.backends.http_backend import HttpBackend
+from spark_lsp.backends.recording import keep
+from spark_lsp.cli.files import settings_in_force
+from spark_lsp.config import BackendSettings, Config
+from spark_lsp.config.presets import PRESETS
+from spark_lsp.config.settings import LANES
+from spark_lsp.engine.checkup import TOKENS, Checkup, check
+from spark_lsp.engine.embedded import NAME
+from spark_lsp.routing.choose import Candidate, choose
+from spark_lsp.routing.health import Health
+from spark_lsp.values import Lane
+
+
+async def run(*, as_json: bool, yes: bool, record: Path | None, config_file: Path | None) -> int:
+    """Check everything, print it. Returns 1 when nothing but `workspace` can be used."""
+    config = settings_in_force(config_file, Path.cwd())
+    backends = await _backends(config)
+    asked = _may_spend(backends, yes=yes)
+
+    def kept(backend: HttpBackend, kind: str, body: bytes) -> Path:
+        assert record is not None
+        return keep(record, backend, kind, body)
+
+    def recorded(settings: BackendSettings) -> BackendSettings:
+        # A recording is of the event stream over HTTP, which has what tests are made of.
+        return settings if record is None else replace(settings, websocket=False)
+
+    checkups = await asyncio.gather(
+        *(
+            check(
+                recorded(found.settings),
+                found.how,
+                spend=not found.settings.metered or found.settings.name in asked,
+                record=None if record is None else kept,
+            )
+            for found in backends
+        )
+    )
+    report = _report(config, checkups)
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        _print(report)
+    return 0 if any(checkup.usable for checkup in checkups) else 1
+
+
+async def _backends(config: Config) -> list[Found]:
+    """Those in the settings, or else those that are found by themselves."""
+    if config.backends:
+        return [Found(backend, "in the settings") for backend in config.backends if backend.kind != NAME]
+    return list(await discover(os.environ)) if config.routing.discover else []
+
+
+def _may_spend(backends: Iterable[Found], *, yes: bool) -> set[str]:
+    """The names of the metered backends that may be asked. Asks whoever sits at the terminal."""
+    metered = [found.settings.name for found in backends if found.settings.metered]
+    if yes or not metered:
+        return set(metered)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return set()
+    print(
+        f"{', '.join(metered)}: measuring takes one completion of {TOKENS} tokens each, which costs money.",
+        file=sys.stderr,
+    )
+    print("Spend it? [y/N] ", end="", file=sys.stderr, flush=True)
+    return set(metered) if sys.stdin.readline().strip().lower() in ("y", "yes") else set()
+
+
+def _report(config: Config, checkups: Sequence[Checkup]) -> dict[str, Any]:
+    backends = [_row(checkup) for checkup in checkups]
+    if config.workspace.enabled:
+        backends.append(
+            {
+                "name": NAME,
+                "kind": NAME,
+                "found": "always here",
+                "state": "ok",
+                "usable": True,
+                "model": "longest-match",
+                "lanes": ["instant"],
+                "metered": False,
+                "advice": "",
+            }
+        )
+    known = {checkup.settings.preset for checkup in checkups}
+    absent = [] if config.backends else [_absent(name) for name in PRESETS if name not in known]
+    return {
+        "usable": any(checkup.usable for checkup in checkups),
+        "backends": backends,
+        "lanes": {lane: _picked(backends, lane) for lane in LANES},
+        "not_found": absent,
+    }
+
+
+def _row(checkup: Checkup) -> dict[str, Any]:
+    settings, speed = checkup.settings, checkup.speed
+    return {
+        "name": settings.name,
+        "kind": settings.kind,
+        "preset": settings.preset,
+        "url": settings.base_url,
+        "found": checkup.found,
+        "state": checkup.state,
+        "reachable": checkup.state != "unreachable",
+        "authorized": checkup.state not in ("unreachable", "unauthorized"),
+        "usable": checkup.usable,
+        "model": checkup.model,
+        "models": list(checkup.models),
+        "lanes": list(settings.lanes),
+        "metered": settings.metered,
+        "ttft_ms": None if speed is None else round(speed.ttft_ms, 1),
+        "tokens_per_s": None if speed is None or speed.tokens_per_s is None else round(speed.tokens_per_s, 1),
+        "problem": checkup.problem,
+        "advice": checkup.advice,
+        "recorded": checkup.recorded,
+    }
+
+
+def _absent(name: str) -> dict[str, str]:
+    preset = PRESETS[name]
+    if preset.ports:
+        how = f"start it on port {' or '.join(map(str, preset.ports))}"
+    else:
+        how = f"set {preset.settings['api_key_env']}"
+    return {"preset": name, "title": preset.title, "advice": how}
+
+
+def _picked(backends: Iterable[dict[str, Any]], lane: Lane) -> list[str]:
+    """Whom the router would ask, in order."""
+    candidates = [
+        Candidate(row["name"], tuple(row["lanes"]), embedded=row["kind"] == NAME)
+        for row in backends
+        if row["usable"]
+    ]
+    return list(choose(candidates, lane, Health(), 0.0).names)
+
+
+def _print(report: dict[str, Any]) -> None:
+    console = Console()
+    table = Table("backend", "found", "state", "model", "first token", "tokens/s", box=None, pad_edge=False)
+    for row in report["backends"]:
+        rate, ttft = row.get("tokens_per_s"), row.get("ttft_ms")
+        table.add_row(
+            row["name"],
+            row["found"],
+            row["state"],
+            row["model"],
+            "" if ttft is None else f"{ttft:.0f} ms",
+            "" if rate is None else f"{rate:.0f}",
+        )
+    console.print(table)
+    for row in report["backends"]:
+        if row.get("problem") or row["advice"]:
+            words = ". ".join(part for part in (row.get("problem", ""), row["advice"]) if part)
+            console.print(f"\n{row['name']}: {words}", highlight=False, markup=False, soft_wrap=True)
+        if row.get("recorded"):
+            console.print(f"{row['name']}: recorded in {row['recorded']}", markup=False, soft_wrap=True)
+    console.print()
+    for lane, names in report["lanes"].items():
+        console.print(f"{lane}: {', '.join(names) or 'nobody'}", highlight=False, markup=False)
+    if report["not_found"]:
+        ways = "; ".join(f"{row['title']}: {row['advice']}" for row in report["not_found"])
+        console.print(f"\nNot found. {ways}.", highlight=False, markup=False, soft_wrap=True)
