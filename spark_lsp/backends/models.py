@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+
+
+_NO_TEXT = re.compile(r"embed|rerank|whisper|\btts\b|guard|moderation")
+"""Models that servers list beside those that write, and that `*` does not mean."""
 
 
 class ModelChoice:
@@ -41,10 +46,8 @@ class ModelChoice:
         known = self._preferred if self._listed is None else self._listed
         for pattern in self._preferred:
             for model in known:
-                if (
-                    fnmatchcase(model.lower(), pattern.lower())
-                    and model not in self._refused
-                    and "*" not in model
-                ):
+                if "*" in model or model in self._refused or not fnmatchcase(model.lower(), pattern.lower()):
+                    continue
+                if model.lower() == pattern.lower() or not _NO_TEXT.search(model.lower()):
                     return model
         return ""

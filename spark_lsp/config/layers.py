@@ -209,7 +209,11 @@ class _Layer:
             else:
                 seen.add(name)
                 old = _beneath(merged.get(name), name, table.get("preset"))
-                merged[name] = replace(old, **self.values(f"backend.{key_name(name)}", old, table))
+                values = self.values(f"backend.{key_name(name)}", old, table)
+                if "base_url" in values:
+                    # The text and the key go where the settings say, whatever the preset's variable holds.
+                    values.setdefault("base_url_env", "")
+                merged[name] = replace(old, **values)
         return tuple(merged.values())
 
     def wrong(self, path: str, expected: str, value: object, instead: str) -> None:
