@@ -2,15 +2,17 @@
 
 `python -m benchmarks.backends [--cancels 1000] [--json]`. The server is a fake one in a child process, so
 the CPU time is the client's alone. The measure of all things is a bare asyncio client, which reads the
-same stream in the same run.
+same stream in the same run. What a token costs includes trimming it, as a flight does.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import random
+import resource
 import statistics
 import sys
 import time
@@ -22,6 +24,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from spark_lsp.backends.openai_completions import OpenAICompletions
+from spark_lsp.completion.context import Context
+from spark_lsp.completion.trim import Trimmer
 from spark_lsp.config import BackendSettings
 from spark_lsp.values import Prompt
 
@@ -31,6 +35,8 @@ ROUNDS = 3
 FIRST_BYTES = 200
 CROWD = 20  # streams at once
 POOL = 10  # streams being cancelled at once
+LONGEST = 0.03  # seconds until one is cancelled
+CANCELS_AT_ONCE = 250  # between two looks at what the server saw
 
 _SERVER = "import asyncio; from spark_lsp.cli.fake_server import serve; asyncio.run(serve(rate={rate}))"
 _PROMPT = "def main():\n"
@@ -85,15 +91,23 @@ def backend(url: str) -> OpenAICompletions:
     )
 
 
-async def read_all(spark: OpenAICompletions, count: int) -> int:
+async def read_all(spark: OpenAICompletions, count: int, trimmer: Trimmer | None = None) -> int:
     got = 0
     async for delta in spark.stream(Prompt(_PROMPT, max_tokens=count)):
         got += delta.tokens
+        if trimmer is not None:
+            trimmer.feed(delta.text)
     return got
 
 
+def trimming() -> Trimmer:
+    """Reads on for as long as the fake server's text goes: at the top of a file nothing ends it."""
+    return Trimmer(Context("f.py", "f.py", "python", "", ""))
+
+
 async def cpu_per_token(url: str) -> dict[str, float]:
-    """CPU microseconds per token at RATE: the bare client's, ours, and the share of a core that is."""
+    """CPU microseconds per token at RATE: the bare client's, ours on the wire, ours to trimmed text, and the
+    share of a core that the last is."""
     spark, bare = backend(url), BareClient(url)
     await spark.connect()
 
@@ -104,14 +118,27 @@ async def cpu_per_token(url: str) -> dict[str, float]:
     async def read_ours() -> None:
         await read_all(spark, TOKENS)
 
-    floor, ours = [], []
+    async def read_and_trim() -> None:
+        trimmer = trimming()
+        await read_all(spark, TOKENS, trimmer)
+        assert not trimmer.done, "a trimmer that has stopped costs nothing"
+
+    floor, wire, ours = [], [], []
     for _ in range(ROUNDS):
         floor.append(await _cpu(read_bare) / TOKENS)
-        ours.append(await _cpu(read_ours) / TOKENS)
+        wire.append(await _cpu(read_ours) / TOKENS)
+        ours.append(await _cpu(read_and_trim) / TOKENS)
     await spark.aclose()
     await bare.aclose()
-    low, mine = statistics.median(floor), statistics.median(ours)
-    return {"bare_us": low, "spark_us": mine, "ratio": mine / low, "core_share": mine * RATE / 1e6}
+    low, middle, mine = statistics.median(floor), statistics.median(wire), statistics.median(ours)
+    return {
+        "bare_us": low,
+        "wire_us": middle,
+        "wire_ratio": middle / low,
+        "trim_us": mine - middle,
+        "spark_us": mine,
+        "core_share": mine * RATE / 1e6,
+    }
 
 
 async def _cpu(work: Callable[[], Awaitable[None]]) -> float:
@@ -125,7 +152,7 @@ async def crowd(url: str) -> dict[str, float]:
     spark = backend(url)
     await spark.connect()
     cpu, wall = time.process_time(), time.perf_counter()
-    got = await asyncio.gather(*(read_all(spark, TOKENS) for _ in range(CROWD)))
+    got = await asyncio.gather(*(read_all(spark, TOKENS, trimming()) for _ in range(CROWD)))
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     await spark.aclose()
     return {"streams": CROWD, "tokens_per_s_each": sum(got) / wall / CROWD, "core_share": cpu / wall}
@@ -153,35 +180,76 @@ async def first_byte(url: str) -> dict[str, float]:
 
 
 async def cancels(url: str, count: int) -> dict[str, Any]:
-    """`count` streams left at random moments, then ten that are read to their end."""
-    spark = backend(url)
-    dice = random.Random(0)
-    gate = asyncio.Semaphore(POOL)
+    """Streams left at random moments until `count` of them had reached the server; ten more read to the end.
 
-    async def leave() -> None:
+    A first round, not counted, fills caches and pools: memory is compared between the end of that and now.
+    """
+    spark = backend(url)
+    await leave(spark, CANCELS_AT_ONCE, seed=0)
+    blocks, peak, seen = _blocks(), _peak(), await stats(url)
+    first, left = seen["requests"], 0
+    delays: list[float] = []
+    while len(delays) < count:
+        known = seen["requests"]
+        moments = await leave(spark, min(count - len(delays), CANCELS_AT_ONCE), seed=left + 1)
+        left += len(moments)
+        await asyncio.sleep(0.1)
+        seen = await stats(url)
+        offset = time.monotonic() - seen["now"]
+        delays += [
+            max(0.0, entry["ended"] + offset - moments[entry["max_tokens"]]) * 1e3
+            for entry in seen["log"]
+            if entry["number"] > known and entry["outcome"] == "cancelled"
+        ]
+    grown, peak = _blocks() - blocks, _peak() - peak
+    tasks = len(asyncio.all_tasks()) - 1
+    answered = sum([await read_all(spark, 10) == 10 for _ in range(10)])
+    await spark.aclose()
+    delays.sort()
+    return {
+        "cancelled": left,
+        "reached_the_server": seen["requests"] - first,
+        "closes_seen": len(delays),
+        "still_open": seen["open"],
+        "close_delay_ms_p50": statistics.median(delays),
+        "close_delay_ms_max": delays[-1],
+        "within_50_ms": sum(delay <= 50 for delay in delays),
+        "tasks_left": tasks,
+        "blocks_grown_per_cancel": grown / left,
+        "peak_memory_grown_kb": peak,
+        "answered_after": answered,
+    }
+
+
+async def leave(spark: OpenAICompletions, count: int, *, seed: int) -> dict[int, float]:
+    """Start `count` streams and leave each: when, by its limit of tokens, which tells it from the others."""
+    dice = random.Random(seed)
+    gate = asyncio.Semaphore(POOL)
+    moments: dict[int, float] = {}
+
+    async def one(limit: int) -> None:
         async with gate:
             try:
-                async with asyncio.timeout(dice.uniform(0, 0.03)):
-                    async with aclosing(spark.stream(Prompt(_PROMPT, max_tokens=1_000))) as stream:
+                async with asyncio.timeout(dice.uniform(0, LONGEST)) as timeout:
+                    moments[limit] = timeout.when() or 0.0
+                    async with aclosing(spark.stream(Prompt(_PROMPT, max_tokens=limit))) as stream:
                         async for _ in stream:
                             pass
             except TimeoutError:
                 pass
 
-    await asyncio.gather(*(leave() for _ in range(count)))
-    await asyncio.sleep(0.05)
-    seen = await stats(url)
-    tasks = len(asyncio.all_tasks()) - 1
-    answered = sum([await read_all(spark, 10) == 10 for _ in range(10)])
-    await spark.aclose()
-    return {
-        "cancelled": count,
-        "arrived_at_server": seen["requests"],
-        "closes_seen": seen["cancelled"],
-        "still_open_after_50_ms": seen["open"],
-        "tasks_left": tasks,
-        "answered_after": answered,
-    }
+    await asyncio.gather(*(one(100 + index) for index in range(count)))
+    return moments
+
+
+def _blocks() -> int:
+    """Blocks of memory in use, without the garbage that waits to be collected."""
+    gc.collect()
+    return sys.getallocatedblocks()
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 async def stats(url: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@
         ├── TimedOut          nothing came for longer than we wait
         └── BrokenStream      the stream ended early or is not what it claims to be
 
-Foreign exceptions (httpx, pygls, sqlite) are translated into these where the
+Foreign exceptions (aiohttp, pygls, sqlite) are translated into these where the
 foreign library is called, and nowhere else.
 """
 
@@ -103,7 +103,18 @@ class RateLimited(BackendError):
 
 
 class ServerFault(BackendError):
-    """5xx: the server broke, is overloaded, or is still loading its model."""
+    """5xx: the server broke, is overloaded, or is still loading its model. `retry_after` as above."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, advice=advice, status=status)
+        self.retry_after = retry_after
 
 
 class TimedOut(BackendError):

@@ -38,7 +38,7 @@ class EventReader(ABC):
                 yield Delta(text)
 
     def end(self) -> Iterator[Delta]:
-        for event in self._decoder.end():
+        for event in () if self.done else self._decoder.end():
             if (said := self.read(event.data)) and (text := self._join(said)):
                 yield Delta(text)
         if not self.finished:

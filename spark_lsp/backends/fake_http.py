@@ -41,6 +41,7 @@ class Entry:
     path: str
     started: float
     prompt_tokens: int = 0
+    max_tokens: int = 0
     first: float | None = None
     ended: float | None = None
     tokens: int = 0
@@ -134,7 +135,7 @@ class FakeServer:
             except RejectedError as rejected:
                 entry.outcome = "rejected"
                 return _json(rejected.body, rejected.status)
-            entry.prompt_tokens = ask.prompt_tokens
+            entry.prompt_tokens, entry.max_tokens = ask.prompt_tokens, ask.max_tokens
             async with self._slot():
                 answer = self._source.answer(ask.prefix, ask.suffix)
                 plan = self.script.perform(answer, self._random, max_tokens=ask.max_tokens, stop=ask.stop)
@@ -183,9 +184,8 @@ class FakeServer:
         return _json({"status": "ok"})
 
     async def _report(self, _: web.Request) -> web.Response:
-        return _json(
-            {name: getattr(self.stats, name) for name in Stats.__slots__} | {"log": list(self.stats.log)}
-        )
+        counts = {name: getattr(self.stats, name) for name in Stats.__slots__}
+        return _json(counts | {"log": list(self.stats.log), "now": self._now()})
 
     async def _direct(self, request: web.Request) -> web.Response:
         """Change the script: any of ttft, rate, jitter and faults. The others stay."""

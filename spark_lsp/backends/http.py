@@ -1,58 +1,41 @@
-"""The one seam to httpx: a pooled HTTP/1.1 client, and every foreign exception turned into one of ours.
+"""A pooled HTTP/1.1 client for one backend.
 
-httpx runs on aiohttp's pool. On its own (httpcore) a thousand streams cancelled at random moments leave
-pool slots taken for ever. HTTP/2 is off: closing a stream there sends no RST_STREAM, and the server goes
-on generating.
+HTTP/1.1, because closing the socket is what stops a server: an HTTP/2 client that leaves a stream without
+RST_STREAM, as the usual ones do, lets it go on generating.
 
-Nothing here imports httpx or aiohttp before the first connection: that takes longer than the whole rest
-of the server's start, so it happens in a thread.
+Nothing here imports aiohttp before the first connection: that takes longer than the whole rest of the
+server's start, so it happens in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cache
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import orjson
 
+from spark_lsp import __version__
+from spark_lsp.backends.answer import Answer, Timeouts, translate
 from spark_lsp.backends.key import Key
 from spark_lsp.backends.payload import quote
 from spark_lsp.backends.refusal import refusal
-from spark_lsp.errors import BackendError, BrokenStream, TimedOut, Unauthorized, Unreachable, UsageError
+from spark_lsp.backends.trust import Proxy, Trust, context, is_loopback, proxy_for
+from spark_lsp.errors import BackendError, BrokenStream, Unauthorized, Unreachable, UsageError
 
 if TYPE_CHECKING:
     import aiohttp
-    import httpx
 
 KEEP_ALIVE = 90.0  # seconds; a server that closes earlier is noticed, one that resets costs a retry
 CONNECTIONS = 16  # at least; a leaked slot would show as a pool that runs dry
 DOCUMENT = 4_000_000  # bytes of a document, such as a list of models, that are read
 ERROR_BODY = 65_536  # bytes of an error's body that are read
-DRAIN_BYTES = 65_536
-DRAIN_SECONDS = 0.05
 READ_BUFFER = 1 << 18  # bytes that wait for a slow reader before the server is made to wait
-
-_attempt: ContextVar[_Attempt] = ContextVar("attempt")
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds: until connected, until the first byte of the body, between two reads, for all of it."""
-
-    connect: float = 2.0
-    first_byte: float = 10.0
-    between_bytes: float = 10.0
-    total: float = 120.0
-
+HEADER = 1 << 16  # bytes of one header's value; cookies and policies of some gateways go past 8 KB
 
 Authorization = Callable[[str], Mapping[str, str]]
 """The headers that carry a key."""
@@ -60,15 +43,6 @@ Authorization = Callable[[str], Mapping[str, str]]
 
 def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
-
-
-class Trust(NamedTuple):
-    """Whom we believe, and who we say we are: a file of authorities, a client's certificate and its key."""
-
-    verify: bool = True
-    ca_file: str = ""
-    client_cert: str = ""
-    client_key: str = ""
 
 
 class Client:
@@ -93,8 +67,10 @@ class Client:
         self._authorization = authorization
         self._trust = trust or Trust()
         self._limit = max(CONNECTIONS, 2 * slots)
-        self._client: httpx.AsyncClient | None = None
+        self._proxy = Proxy()
         self._session: aiohttp.ClientSession | None = None
+        self._transport: asyncio.BaseTransport | None = None
+        self._used = 0.0
         self._lock = asyncio.Lock()
         self._closed = False
 
@@ -130,11 +106,20 @@ class Client:
                 f"expected JSON, got {quote(body)}", advice="check `base_url`, which usually ends in /v1"
             ) from error
 
+    @property
+    def warm(self) -> bool:
+        """Whether the connection that was used last is still open and will be used again."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        return time.monotonic() - self._used < KEEP_ALIVE
+
     async def connect(self, path: str) -> None:
         """Have a connection ready, without spending a token: any answer to `path` will do.
 
-        Raises BackendError when there is none.
+        Costs nothing while the connection is warm. Raises BackendError when there is none to be had.
         """
+        if self.warm:
+            return
         async with await self._send("HEAD", path, b"") as answer:
             await answer.read(ERROR_BODY)
 
@@ -143,21 +128,17 @@ class Client:
 
         Closing it does not wait for the server to say goodbye. Raises BackendError.
         """
-        await self._ready()  # imports and certificates, in a thread
+        session = await self._ready()
         import aiohttp
 
         headers = await self._identity()
         try:
-            if self._session is None:
-                context = _context(self._trust) if self.base_url.startswith("https:") else False
-                self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=0, ssl=context), cookie_jar=aiohttp.DummyCookieJar()
-                )
             async with asyncio.timeout(self.timeouts.connect):
-                return await self._session.ws_connect(
+                return await session.ws_connect(
                     self.base_url + path,
                     headers=headers,
-                    proxy=_proxy(self.base_url) or None,
+                    proxy=self._proxy.url,
+                    proxy_headers=self._proxy.headers,
                     timeout=aiohttp.ClientWSTimeout(ws_close=0),
                     max_msg_size=DOCUMENT,
                 )
@@ -169,35 +150,52 @@ class Client:
 
     async def aclose(self) -> None:
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
         async with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+            session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def _send(self, method: str, path: str, body: bytes) -> Answer:
         headers = await self._headers()
-        client = await self._ready()
-        try:
-            request = client.build_request(method, self.base_url + path, content=body, headers=headers)
-        except Exception as error:
-            raise translate(error, self.host) from error
+        session = await self._ready()
         end = asyncio.get_running_loop().time() + self.timeouts.total
         # A kept-alive socket that the server has just closed fails before any byte. The pool drops it, so
         # each round uses up one of them and the first fresh connection ends the loop.
         for _ in range(self._limit + 1):
             attempt = _Attempt(asyncio.timeout(self.timeouts.connect), self.timeouts.first_byte)
-            _attempt.set(attempt)
             try:
                 async with attempt.timeout:
-                    response = await client.send(request, stream=True)
-                return Answer(response, self.host, self.timeouts, attempt.timeout.when() or end, end)
+                    response = await session.request(
+                        method,
+                        self.base_url + path,
+                        data=body or None,
+                        headers=headers,
+                        allow_redirects=False,
+                        proxy=self._proxy.url,
+                        proxy_headers=self._proxy.headers,
+                        trace_request_ctx=attempt,
+                    )
             except Exception as error:
                 failure = translate(error, self.host)
-                if not (attempt.reused and isinstance(failure, BrokenStream)):
+                if not isinstance(failure, BrokenStream):
                     raise failure from error
+                if not attempt.reused:
+                    raise self._hung_up(failure, attempt) from error
+            else:
+                if response.connection is not None:
+                    self._transport = response.connection.transport
+                self._used = time.monotonic()
+                return Answer(response, self.host, self.timeouts, attempt.timeout.when() or end, end)
         raise BrokenStream(f"{self.host} closes every connection without an answer")
+
+    def _hung_up(self, failure: BrokenStream, attempt: _Attempt) -> BackendError:
+        """A new connection that was closed before any byte: by whom, and why, is a guess."""
+        if self._proxy.url and not attempt.made:
+            advice = "check $HTTPS_PROXY, or list the host in $NO_PROXY"
+            return Unreachable(f"the proxy before {self.host} closed the connection", advice=advice)
+        if self.base_url.startswith("https:") and not self._trust.client_cert:
+            failure.advice = "if it wants a certificate of yours, set `client_cert`"
+        return failure
 
     async def _headers(self) -> dict[str, str]:
         return {
@@ -209,21 +207,22 @@ class Client:
     async def _identity(self) -> dict[str, str]:
         """The headers that carry the key, and those of the settings."""
         key = await self._key.read()
-        return (dict(self._authorization(key)) if key else {}) | self._extra
+        agent = {"user-agent": f"spark-lsp/{__version__}"}
+        return agent | (dict(self._authorization(key)) if key else {}) | self._extra
 
-    async def _ready(self) -> httpx.AsyncClient:
-        if self._client is None:
+    async def _ready(self) -> aiohttp.ClientSession:
+        if self._session is None:
             async with self._lock:
                 if self._closed:
                     raise Unreachable("this backend has been closed")
-                if self._client is None:
+                if self._session is None:
                     try:
-                        self._client = await asyncio.to_thread(
-                            _build, self.base_url, self._limit, self.timeouts, self._trust
-                        )
+                        self._proxy = proxy_for(self.base_url)
+                        tls = await asyncio.to_thread(_prepare, self.base_url, self._trust)
+                        self._session = _session(tls, self._limit)
                     except Exception as error:
                         raise translate(error, self.host) from error
-        return self._client
+        return self._session
 
     async def _refused(self, answer: Answer) -> BackendError:
         try:
@@ -241,161 +240,42 @@ class Client:
 
     def clean(self, error: BackendError) -> None:
         """Take the key and the headers out of a message that quotes the server: some echo what they got."""
-        error.message = self._key.hide(error.message)
-        for value in self._extra.values():
-            if len(value) >= 8:
-                error.message = error.message.replace(value, "[header]")
+        error.message = self.hide(error.message)
         error.args = (error.message,)
 
-
-class Answer:
-    """An answer whose headers are here. Use it as a context manager; leaving it closes the stream.
-
-    A body that was read to its end gives its connection back to the pool; any other is cut at once, which
-    is how a server learns that nobody wants the rest.
-    """
-
-    def __init__(
-        self, response: httpx.Response, host: str, timeouts: Timeouts, due: float, end: float
-    ) -> None:
-        """`due` and `end` in the loop's time: for the first byte of the body, and for the last."""
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        self._response = response
-        encoded = "content-encoding" in response.headers  # some proxies compress whatever was asked for
-        body = response.aiter_bytes() if encoded else response.aiter_raw()
-        self._body = cast("AsyncGenerator[bytes, None]", body)
-        self.host = host
-        self._between_bytes = timeouts.between_bytes
-        self._due: float | None = due
-        self._end = end
-
-    @property
-    def media_type(self) -> str:
-        """The content type without its parameters, lower case, "" when there is none."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    async def chunk(self, within: float | None = None) -> bytes:
-        """The next bytes, b"" at the end. Waits for `within` seconds, or for as long as the timeouts say.
-
-        Raises TimedOut or BrokenStream.
-        """
-        loop = asyncio.get_running_loop()
-        due = self._due
-        if within is not None or due is None:  # counted from now: our reader may have been busy
-            due = loop.time() + (self._between_bytes if within is None else within)
-        try:
-            async with asyncio.timeout_at(min(due, self._end)):
-                chunk = await anext(self._body)
-        except StopAsyncIteration:
-            return b""
-        except TimeoutError as error:
-            if due > self._end:
-                message, advice = "is not done in the time that one answer may take", "raise `total_ms`"
-            else:
-                message, advice = "has gone silent", ""
-            raise TimedOut(f"{self.host} {message}", advice=advice) from error
-        except Exception as error:
-            raise translate(error, self.host) from error
-        self._due = None
-        return chunk
-
-    async def read(self, limit: int) -> bytes:
-        """At least `limit` bytes of the body, or all of it."""
-        body = bytearray()
-        while len(body) < limit and (chunk := await self.chunk()):
-            body += chunk
-        return bytes(body)
-
-    async def drain(self) -> None:
-        """Take what little follows the end of the text, so that the connection can be used again."""
-        left = DRAIN_BYTES
-        try:
-            while left > 0 and (chunk := await self.chunk(DRAIN_SECONDS)):
-                left -= len(chunk)
-        except BackendError:
-            pass  # a new connection then
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._body.aclose()
-        try:
-            await self._response.aclose()
-        except Exception as failure:
-            raise translate(failure, self.host) from failure
+    def hide(self, text: str) -> str:
+        """`text` without the key and without what the settings' headers say."""
+        text = self._key.hide(text)
+        for value in self._extra.values():
+            if len(value) >= 8:
+                text = text.replace(value, "[header]")
+        return text
 
 
-def translate(error: Exception, host: str) -> BackendError:
-    """What httpx, aiohttp, ssl or the loop raised, as one of our errors.
+def _prepare(base_url: str, trust: Trust) -> ssl.SSLContext:
+    """What is slow before a first connection (imports, certificates): not for the loop."""
+    import aiohttp  # noqa: F401 - so that it is there when a session is made
 
-    httpx-aiohttp calls a refused connection a connect timeout: aiohttp's own exception, the cause, is
-    what tells them apart.
-    """
-    if isinstance(error, BackendError):
-        return error
+    if not base_url.startswith("https:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return context(trust)
+
+
+def _session(tls: ssl.SSLContext, limit: int) -> aiohttp.ClientSession:
+    """A session that has no connection yet."""
     import aiohttp
-    import httpx
 
-    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    said = quote(str(cause))
-    match cause:
-        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            advice = "if the certificate is your own, name its authority in $SSL_CERT_FILE"
-            return Unreachable(f"{host} has a certificate that is not trusted: {said}", advice=advice)
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return Unreachable(f"no TLS with {host}: {said}", advice="is it http:// rather than https://?")
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError() | httpx.ProxyError():
-            advice = "check $HTTPS_PROXY, or list the host in $NO_PROXY"
-            return Unreachable(f"the proxy does not connect to {host}", advice=advice)
-        case aiohttp.ClientConnectorDNSError():
-            return Unreachable(f"no such host: {host}", advice="check `base_url` and the network")
-        case aiohttp.ClientConnectorError() | httpx.ConnectError():
-            advice = "start the server there, or correct `base_url`"
-            return Unreachable(f"nothing answers at {host}", advice=advice)
-        case aiohttp.ServerTimeoutError() | httpx.TimeoutException() | TimeoutError():
-            return TimedOut(f"{host} does not answer in time")
-        case aiohttp.InvalidURL() | httpx.InvalidURL() | httpx.UnsupportedProtocol():
-            return Unreachable("`base_url` is not a URL", advice="write http://HOST:PORT/v1")
-        case aiohttp.ClientResponseError() | httpx.DecodingError():
-            return BrokenStream(f"{host} does not answer in HTTP: {said}")
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | OSError():
-            return BrokenStream(f"{host} closed the connection")
-        case _:
-            return BrokenStream(f"the connection to {host} failed: {type(cause).__name__}")
-
-
-def _build(base_url: str, limit: int, timeouts: Timeouts, trust: Trust) -> httpx.AsyncClient:
-    """A client that has no connection yet. Slow the first time (imports, certificates): not for the loop."""
-    import aiohttp
-    import httpx
-    import httpx_aiohttp
-
-    context = _context(trust) if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-    def session() -> aiohttp.ClientSession:
-        tracing = aiohttp.TraceConfig()
-        tracing.on_connection_create_end.append(_connected)
-        tracing.on_connection_reuseconn.append(_reused)
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEP_ALIVE, ssl=context),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[tracing],
-            read_bufsize=READ_BUFFER,
-        )
-
-    proxy = _proxy(base_url)
-    transport = httpx_aiohttp.AiohttpTransport(
-        verify=context, client=session, proxy=httpx.Proxy(proxy) if proxy else None
-    )
-    return httpx.AsyncClient(
-        transport=transport,
-        timeout=httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
-        follow_redirects=False,
-        trust_env=False,
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(_connected)
+    tracing.on_connection_reuseconn.append(_reused)
+    tracing.on_request_redirect.append(_redirected)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEP_ALIVE, ssl=tls),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        trace_configs=[tracing],
+        read_bufsize=READ_BUFFER,
+        max_field_size=HEADER,
     )
 
 
@@ -404,25 +284,35 @@ class _Attempt:
 
     def __init__(self, timeout: asyncio.Timeout, first_byte: float) -> None:
         self.timeout = timeout
+        self.made = False
         self.reused = False
         self._first_byte = first_byte
 
     def connected(self, *, reused: bool) -> None:
         """From here on it is the server that is waited for."""
-        self.reused = reused
+        self.made, self.reused = True, reused
         self.timeout.reschedule(asyncio.get_running_loop().time() + self._first_byte)
 
 
-async def _connected(*_: object) -> None:
-    _attempt.get().connected(reused=False)
+async def _connected(_: object, context: SimpleNamespace, __: object) -> None:
+    _tell(context, reused=False)
 
 
-async def _reused(*_: object) -> None:
-    _attempt.get().connected(reused=True)
+async def _reused(_: object, context: SimpleNamespace, __: object) -> None:
+    _tell(context, reused=True)
 
 
-def is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+def _tell(context: SimpleNamespace, *, reused: bool) -> None:
+    attempt: _Attempt | None = context.trace_request_ctx
+    if attempt is not None:  # a WebSocket has none
+        attempt.connected(reused=reused)
+
+
+async def _redirected(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
+    """aiohttp has no other way to stop an upgrade from following a redirect, key and all."""
+    params.response.close()
+    headers = {"location": params.response.headers.get("location", "")}
+    raise refusal(params.response.status, headers, b"", now=0)
 
 
 def _host(base_url: str) -> str:
@@ -434,45 +324,3 @@ def _host(base_url: str) -> str:
     except ValueError:
         pass
     raise UsageError("`base_url` is not a URL: write http://HOST:PORT/v1")
-
-
-@cache
-def _context(trust: Trust) -> ssl.SSLContext:
-    """One for all clients that trust the same: it takes 20 ms. Raises Unreachable for a file that is none.
-
-    The system's authorities and, unless told otherwise, Mozilla's.
-    """
-    import certifi
-
-    context = ssl.create_default_context()  # reads $SSL_CERT_FILE and $SSL_CERT_DIR
-    if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
-        context.load_verify_locations(certifi.where())
-    if not trust.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    try:
-        if trust.ca_file:
-            context.load_verify_locations(os.path.expanduser(trust.ca_file))
-    except OSError as error:
-        raise Unreachable(f"{trust.ca_file} holds no certificate", advice="correct `ca_file`") from error
-    try:
-        if trust.client_cert:
-            key = os.path.expanduser(trust.client_key) or None
-            # A passphrase would be asked for on the terminal, and stdin is the editor's.
-            context.load_cert_chain(os.path.expanduser(trust.client_cert), key, password="")
-    except OSError as error:
-        advice = "correct `client_cert` and `client_key`: PEM files, without a passphrase"
-        raise Unreachable(f"{trust.client_cert} cannot be used as a certificate", advice=advice) from error
-    return context
-
-
-def _proxy(base_url: str) -> str:
-    """The proxy that the environment names for this URL, "" for none. A local server needs none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    url = urlsplit(base_url)
-    host = url.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
-        return ""
-    proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all") or ""

@@ -15,13 +15,16 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from spark_lsp.backends.http import Authorization, Client, Timeouts, Trust
+from spark_lsp.backends.answer import Timeouts
+from spark_lsp.backends.http import Authorization, Client
 from spark_lsp.backends.key import Key
 from spark_lsp.backends.listings import cache_file, recall, remember
 from spark_lsp.backends.models import ModelChoice
 from spark_lsp.backends.payload import quote
 from spark_lsp.backends.sse import Decoder, JsonLines, ServerSentEvents, WholeBody
+from spark_lsp.backends.trust import Trust
 from spark_lsp.config import BackendSettings
+from spark_lsp.config.presets import PRESETS
 from spark_lsp.errors import BackendError, BrokenStream, NoSuchModel, RequestRejected, TimedOut
 from spark_lsp.values import Delta, Lane, Prompt
 
@@ -54,7 +57,7 @@ class Reader(Protocol):
 
 
 class Incoming(Protocol):
-    """An answer that has begun: `http.Answer`, or what stands for it on another wire."""
+    """An answer that has begun: `answer.Answer`, or what stands for it on another wire."""
 
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -184,6 +187,10 @@ class HttpBackend(ABC):
         rows = answer.get("data") if isinstance(answer, dict) else answer  # Together has a bare list
         return names(rows, "id")
 
+    def hide(self, text: str) -> str:
+        """`text` without the key and without what the settings' headers say."""
+        return self._client.hide(text)
+
     async def _ask(self, prompt: Prompt) -> Incoming:
         """Post the request. A field that the server does not know is dropped, now and from now on.
 
@@ -245,7 +252,7 @@ def make_client(settings: BackendSettings, authorization: Authorization) -> Clie
     """The connections that a backend's settings describe. Raises UsageError for a wrong address."""
     return Client(
         address(settings, os.environ),
-        key=Key(settings.api_key_env, settings.api_key_command, settings.api_key_keyring),
+        key=Key(_variable(settings, os.environ), settings.api_key_command, settings.api_key_keyring),
         authorization=authorization,
         headers=settings.headers,
         timeouts=Timeouts(
@@ -259,6 +266,14 @@ def make_client(settings: BackendSettings, authorization: Authorization) -> Clie
     )
 
 
+def _variable(settings: BackendSettings, environ: Mapping[str, str]) -> str:
+    """The variable that holds the key. Servers that people run themselves mostly want none: the variable
+    that their preset knows counts when it is set."""
+    preset = PRESETS.get(settings.preset)
+    usual = preset is not None and preset.ports and settings.api_key_env == preset.settings.get("api_key_env")
+    return "" if usual and not environ.get(settings.api_key_env, "").strip() else settings.api_key_env
+
+
 def address(settings: BackendSettings, environ: Mapping[str, str]) -> str:
     """`base_url`, or what the environment says instead, where $OLLAMA_HOST may be a host and no more."""
     named = environ.get(settings.base_url_env, "").strip() if settings.base_url_env else ""
@@ -267,15 +282,16 @@ def address(settings: BackendSettings, environ: Mapping[str, str]) -> str:
     usual = urlsplit(settings.base_url)
     if "://" not in named:
         named = f"{usual.scheme}://{named}"
-    given = urlsplit(named)
-    host = given.netloc.replace("0.0.0.0", "127.0.0.1")  # where a server listens is not where it is asked
     try:
+        given = urlsplit(named)
         port = given.port
     except ValueError:
         return named  # the client says what is wrong with it
+    host = given.netloc.replace("0.0.0.0", "127.0.0.1")  # where a server listens is not where it is asked
     if port is None and given.scheme == "http" and usual.port:
         host = f"{host}:{usual.port}"
-    return f"{given.scheme}://{host}{given.path.rstrip('/') or usual.path}"
+    path = given.path.rstrip("/")  # SDKs mostly add the version themselves, OpenAI's does not
+    return f"{given.scheme}://{host}{path if '/v1' in path else path + usual.path}"
 
 
 async def _decoder(answer: Incoming) -> Decoder:

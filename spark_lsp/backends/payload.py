@@ -28,15 +28,15 @@ def _lenient(data: bytes) -> Any:
     # "\ud83d", the standard library's keeps it until `Halves` sees the other half.
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenStream(f"expected JSON, got {quote(data)}") from error
 
 
-def quote(data: bytes | str) -> str:
-    """Somebody else's words on one line, shortened, fit for a message."""
+def quote(data: bytes | str, most: int = QUOTE) -> str:
+    """Somebody else's words on one line, `most` characters of them, fit for a message."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * QUOTE]).split())
-    return text if len(text) <= QUOTE else f"{text[: QUOTE - 1]}…"
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * most]).split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Halves:

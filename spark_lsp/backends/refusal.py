@@ -23,6 +23,7 @@ from spark_lsp.errors import (
     ServerFault,
     TimedOut,
     Unauthorized,
+    Unreachable,
 )
 
 _NO_MODEL = {"model_not_found", "model_not_available", "invalid_model"}
@@ -38,6 +39,9 @@ _STATUS_OF_KIND = (  # what vendors write in `type` or `code` where the status l
     ("internal", 500),
 )
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_WORDS = 1_000  # characters of the server's words that are searched; a message repeats fewer
+_ZERO_LIMIT = re.compile(r"\blimit:? 0\b(?!\.\d)", re.I)  # OpenAI: "(TPM): Limit 0, Used 0, Requested 5"
+_LIMIT_HEADER = re.compile(r"x-ratelimit-limit-.+|anthropic-ratelimit-.+-limit")
 
 
 class _Said(NamedTuple):
@@ -56,14 +60,18 @@ def refusal(
     if 300 <= status < 400:
         return _redirect(status, headers)
     said = _read(body)
-    message = f"HTTP {status}: {said.words}" if said.words else f"HTTP {status}"
+    message = f"HTTP {status}: {quote(said.words)}" if said.words else f"HTTP {status}"
+    if status == 429 and (_ZERO_LIMIT.search(said.words) or _allows_nothing(headers)):
+        return NoSuchModel(
+            message, advice="the plan of this account does not include the model", status=status
+        )
     return _classify(status, said, message, retry_after(headers, now), key_source)
 
 
 def stream_error(value: Any) -> BackendError:
     """The error that a stream which began well holds: the `error` member of an event."""
     said = _from_json({"error": value})
-    message = said.words or "the server broke off without a reason"
+    message = quote(said.words) or "the server broke off without a reason"
     status = said.status or next((s for kind, s in _STATUS_OF_KIND if kind in said.kind.lower()), 0)
     if status < 400 and said.kind not in _NO_MODEL | _NO_MONEY:
         return BrokenStream(message)
@@ -92,6 +100,9 @@ def _classify(status: int, said: _Said, message: str, wait: float | None, key_so
         return Unauthorized(message, advice=advice, status=status)
     if status in (429, 498):
         return RateLimited(message, advice="wait, or use another backend", status=status, retry_after=wait)
+    if status == 407:
+        advice = "write http://USER:PASSWORD@HOST:PORT into the variable that names the proxy"
+        return Unreachable(message, advice=advice, status=status)
     if status == 408:
         return TimedOut(message, status=status)
     if status < 500 or status == 501:
@@ -100,7 +111,8 @@ def _classify(status: int, said: _Said, message: str, wait: float | None, key_so
             413: "the prompt is too long for this server",
         }.get(status, "")
         return RequestRejected(message, advice=advice, status=status, parameter=said.parameter)
-    return ServerFault(message, advice="it may still be loading" if status == 503 else "", status=status)
+    advice = "it may still be loading" if status == 503 else ""
+    return ServerFault(message, advice=advice, status=status, retry_after=wait)
 
 
 def _redirect(status: int, headers: Mapping[str, str]) -> BackendError:
@@ -112,6 +124,11 @@ def _redirect(status: int, headers: Mapping[str, str]) -> BackendError:
         advice="set `base_url` to where the server really is, if you trust it",
         status=status,
     )
+
+
+def _allows_nothing(headers: Mapping[str, str]) -> bool:
+    """A limit of 0 is not one to wait for. Mistral has it for the models that a plan does not include."""
+    return any(value.strip() == "0" and _LIMIT_HEADER.fullmatch(name) for name, value in headers.items())
 
 
 def _blames_the_model(words: str) -> bool:
@@ -135,17 +152,17 @@ def _from_html(body: bytes) -> str:
     text = body.decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
     if title:
-        return quote(title[1])
-    return quote(re.sub(r"<[^>]*>", " ", text)) if text.lstrip().startswith("<") else quote(text)
+        return quote(title[1], _WORDS)
+    return quote(re.sub(r"<[^>]*>", " ", text) if text.lstrip().startswith("<") else text, _WORDS)
 
 
 def _from_json(value: Any) -> _Said:
     """The shapes in use: {error: {message, type, code, param}}, {error: "..."}, {message}, {detail: ...}."""
     if not isinstance(value, dict):
-        return _Said(quote(value) if isinstance(value, str) else "")
+        return _Said(quote(value, _WORDS) if isinstance(value, str) else "")
     error = value.get("error")
     if isinstance(error, str) and error:
-        return _Said(quote(error), _string(value.get("error_type") or value.get("type")))
+        return _Said(quote(error, _WORDS), _string(value.get("error_type") or value.get("type")))
     fields = error if isinstance(error, dict) else value
     code = fields.get("code")
     detail = fields.get("detail")
@@ -153,8 +170,9 @@ def _from_json(value: Any) -> _Said:
         return _from_validation(detail[0])
     words = next((w for w in (fields.get("message"), detail, fields.get("title")) if isinstance(w, str)), "")
     kind = code if isinstance(code, str) and not code.isdecimal() else fields.get("type")
-    status = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else 0
-    return _Said(quote(words), _string(kind), _string(fields.get("param")), status)
+    # Longer numbers are no status: Mistral has its own, such as "3505".
+    status = int(str(code)) if re.fullmatch(r"[45]\d\d", str(code), re.ASCII) else 0
+    return _Said(quote(words, _WORDS), _string(kind), _string(fields.get("param")), status)
 
 
 def _from_validation(problem: dict[str, Any]) -> _Said:
@@ -162,8 +180,8 @@ def _from_validation(problem: dict[str, Any]) -> _Said:
     location = problem.get("loc")
     names = [part for part in location if isinstance(part, str)] if isinstance(location, list) else []
     parameter = names[1] if len(names) > 1 else ""
-    words = quote(_string(problem.get("msg")))
-    return _Said(f"{parameter}: {words}" if parameter else words, parameter=parameter)
+    words = quote(_string(problem.get("msg")), _WORDS)
+    return _Said(f"{quote(parameter)}: {words}" if parameter else words, parameter=parameter)
 
 
 def _string(value: Any) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from spark_lsp.errors import BackendError, NoSuchModel, RateLimited, RequestRejected, Unauthorized
+from spark_lsp.errors import (
+    BackendError,
+    NoSuchModel,
+    RateLimited,
+    RequestRejected,
+    ServerFault,
+    Unauthorized,
+)
 
 FIRST_REST = 1.0
 LONGEST_REST = 30.0
@@ -36,7 +43,7 @@ class Health:
 
 
 def _rest(error: BackendError, faults: int) -> float:
-    if isinstance(error, RateLimited) and error.retry_after is not None:
+    if isinstance(error, RateLimited | ServerFault) and error.retry_after is not None:
         return error.retry_after
     if isinstance(error, Unauthorized | NoSuchModel | RequestRejected):
         return PERMANENT_REST

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 EVENT = b'data: {"choices":[{"index":0,"text":"pass","finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+
+TEXT = b'data: {"choices":[{"index":0,"text":"pas"}]}\n\n'
 
 
 class RawServer:
@@ -22,10 +26,11 @@ class RawServer:
         self._tasks: set[asyncio.Task[None] | None] = set()
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[str]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def listen(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            scheme = "https" if tls else "http"
+            yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         finally:
             server.close()
             for writer in self._writers:
@@ -187,6 +192,108 @@ class EchoesTheKeyInside(EchoesTheKey):
     async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
         self.head(writer, "content-type: text/event-stream")
         writer.write(b"data: " + self.error() + b"\n\n")
+
+
+class Says(RawServer):
+    """One answer to everybody: a status, headers and a body, as they are. Then it closes."""
+
+    def __init__(self, status: str, body: bytes = b"", *headers: str) -> None:
+        super().__init__()
+        self._status = status
+        self._body = body
+        self._headers = headers
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, *self._headers, f"content-length: {len(self._body)}", status=self._status)
+        writer.write(self._body)
+
+
+class Streams(Says):
+    """An event stream of these bytes, and the end of the connection."""
+
+    def __init__(self, body: bytes, content_type: str = "text/event-stream") -> None:
+        super().__init__("200 OK", body, f"content-type: {content_type}")
+
+
+class ResetsInside(RawServer):
+    """Sends some text, then resets."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream")
+        writer.write(TEXT)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        reset(writer)
+
+
+class Silent(RawServer):
+    """Takes the request and never answers. With `after`, falls silent behind some text."""
+
+    def __init__(self, *, after: bytes = b"") -> None:
+        super().__init__()
+        self._after = after
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        if self._after:
+            self.head(writer, "content-type: text/event-stream")
+            writer.write(self._after)
+
+
+class Garbage(RawServer):
+    """100 MB of lines that mean nothing."""
+
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-type: text/event-stream")
+        line = b": " + b"x" * 65_533 + b"\n"
+        for _ in range(1_600):
+            writer.write(line)
+            await writer.drain()
+        writer.close()
+
+
+class Tunnel(RawServer):
+    """A proxy that leads every CONNECT to one port here. With `login`, only for who says so."""
+
+    def __init__(self, port: int, login: str = "") -> None:
+        super().__init__()
+        self._port = port
+        self._login = login
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        self._tasks.add(asyncio.current_task())
+        self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        if self._login not in self.requests[-1]:
+            self.head(writer, "content-length: 0", status="407 Proxy Authentication Required")
+            writer.close()
+            return
+        there = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers.append(there[1])
+        self.head(writer, status="200 Connection established")
+        await asyncio.gather(_pour(reader, there[1]), _pour(there[0], writer))
+
+
+class RefusesToTunnel(RawServer):
+    async def answer(self, writer: asyncio.StreamWriter, served: int) -> None:
+        self.head(writer, "content-length: 0", status="502 Bad Gateway")
+
+
+class HangsUp(RawServer):
+    """Takes a connection and ends it at the first word."""
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        await reader.read(1)
+        writer.close()
+
+
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+    except ConnectionError:
+        pass
+    writer.close()
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

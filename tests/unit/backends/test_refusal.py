@@ -13,6 +13,7 @@ from spark_lsp.errors import (
     ServerFault,
     TimedOut,
     Unauthorized,
+    Unreachable,
 )
 
 OPENAI = b'{"error": {"message": "%s", "type": "invalid_request_error", "param": %s, "code": %s}}'
@@ -40,6 +41,9 @@ def openai(message: str, param: str = "null", code: str = "null") -> bytes:
         (501, openai("Infill is not supported by this model"), RequestRejected, "Infill"),
         (408, b"", TimedOut, "HTTP 408"),
         (429, openai("Rate limit reached"), RateLimited, "Rate limit"),
+        (429, openai("(TPM): Limit 0, Used 0, Requested 5"), NoSuchModel, "Limit 0"),
+        (429, openai("Limit 0.5, Used 0.5"), RateLimited, "Limit 0.5"),
+        (407, b"", Unreachable, "HTTP 407"),
         (498, openai("capacity_exceeded"), RateLimited, "capacity"),
         (500, b'{"error": 17}', ServerFault, "HTTP 500"),
         (502, b"<html><head><title>502 Bad\n Gateway</title></head></html>", ServerFault, "502 Bad Gateway"),
@@ -91,6 +95,30 @@ def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> No
     error = refusal(429, headers, b"", now=40.0)
     assert isinstance(error, RateLimited)
     assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({"x-ratelimit-limit-req-minute": "0", "x-ratelimit-remaining-req-minute": "0"}, NoSuchModel),
+        ({"anthropic-ratelimit-tokens-limit": "0"}, NoSuchModel),
+        ({"x-ratelimit-limit-requests": "50", "x-ratelimit-remaining-requests": "0"}, RateLimited),
+    ],
+)
+def test_a_limit_of_nothing_is_not_one_to_wait_for(headers: dict[str, str], kind: type[BackendError]) -> None:
+    assert type(refusal(429, headers, openai("Requests rate limit exceeded"), now=0.0)) is kind
+
+
+def test_an_overloaded_server_says_when_to_come_back() -> None:
+    error = refusal(529, {"retry-after": "7"}, b"", now=0.0)
+    assert isinstance(error, ServerFault)
+    assert error.retry_after == 7.0
+
+
+def test_what_is_wrong_may_stand_late_in_long_words() -> None:
+    error = refusal(404, {}, openai("word " * 60 + "the model `x` does not exist"), now=0.0)
+    assert isinstance(error, NoSuchModel)
+    assert len(error.message) < 150
 
 
 def test_long_words_are_shortened_to_one_line() -> None:

@@ -20,6 +20,7 @@ ALL: tuple[Lane, ...] = ("instant", "interactive", "batch")
         ([ServerFault("x")] * 20, 30),
         ([RateLimited("x", retry_after=7)], 7),
         ([RateLimited("x")], 1),
+        ([ServerFault("x", retry_after=7)], 7),
         ([Unauthorized("x")], 300),
     ],
 )
