@@ -1,4 +1,4 @@
-"""Kind `mistral-fim`: `POST {base_url}/fim/completions`, Mistral's for Codestral and Inception's for Mercury."""
+"""Kind `mistral-fim`: `POST {base_url}/fim/completions`, for Codestral and Inception's Mercury."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spark_lsp.values import Prompt
 
 
 class MistralFim(HttpBackend):
-    """Both sides of the cursor in fields of their own. Mistral answers in chat's shape, Inception in text's."""
+    """Both sides of the cursor in fields. Mistral answers in chat's shape, Inception in text's."""
 
     usual_fim: ClassVar[str] = "suffix"
     optional: ClassVar[tuple[str, ...]] = ("temperature", "stop")

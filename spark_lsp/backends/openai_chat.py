@@ -1,4 +1,4 @@
-"""Kind `openai-chat`: `POST {base_url}/chat/completions`, as Cerebras, Groq, OpenRouter and OpenAI have it."""
+"""Kind `openai-chat`: `POST {base_url}/chat/completions`, as Cerebras, Groq and OpenAI have it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ class OpenAIChat(HttpBackend):
     """Models that are told what to do.
 
     The limit of tokens goes by two names. Vendors that call `max_tokens` deprecated get the other, and
-    everybody else `max_tokens`: Ollama's source and DeepSeek's reference have no other, and a server
-    that ignores the name it does not know generates without a limit, while one that refuses it is asked
-    again by the other.
+    everybody else `max_tokens`: a server that ignores a name it does not know generates without a
+    limit, while one that refuses it is asked again by the other.
     """
 
     usual_fim: ClassVar[str] = "chat"
