@@ -24,6 +24,7 @@ _FIM_MARKS = (
     ("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"),
     ("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
     ("[PREFIX]", "[SUFFIX]", ""),
+    ("</after-cursor>\n<before-cursor>", "<after-cursor>", "</before-cursor>"),
 )
 
 

@@ -15,7 +15,13 @@ class Indentation:
         self._unit = context.indent
         self._is_prose = context.language in PROSE
         self._missing: str | None = None
+        self._left_out = ""
         self._step: int | None = None  # spaces that stand for a tab
+
+    def first_behind(self, lead: str) -> None:
+        """The model began a line for its first line, behind `lead`: so deep does it mean the cursor to be."""
+        if not self._line_before.strip() and not lead.strip() and self._line_before.endswith(lead):
+            self._left_out = self._line_before[: len(self._line_before) - len(lead)]
 
     def of(self, line: str, above: str | None) -> str:
         """The answer's next line as it belongs into the document.
@@ -25,7 +31,7 @@ class Indentation:
         if self._is_prose:
             return line
         if self._missing is None and above is not None:
-            self._missing = missing(above, line, self._line_before)
+            self._missing = missing(above, line, self._line_before, self._left_out)
         return self._in_units(f"{self._missing or ''}{line}", above)
 
     def _in_units(self, line: str, above: str | None) -> str:
@@ -41,15 +47,20 @@ class Indentation:
         return "\t" * (len(indent) // step) + " " * (len(indent) % step) + body
 
 
-def missing(first: str, second: str, line_before: str) -> str:
+def missing(first: str, second: str, line_before: str, left_out: str = "") -> str:
     """What the model left out of every line's indentation.
 
     It wrote the first line without any. When that opens a block and the second line does not
     stand deeper than it, the model counts from the cursor and not from the margin. (Not so behind
-    `else:`, which belongs further out than a cursor that is indented too far.)
+    `else:`, which belongs further out than a cursor that is indented too far.) `left_out` is what the first
+    line lacks of the cursor's indentation, where it stood on a line of its own: in a fence, say.
     """
-    relative = opens_block(first) and not continues(first) and 0 < width_of(second) <= width_of(line_before)
-    return line_before if relative and not line_before.strip() else ""
+    if line_before.strip():
+        return ""
+    width, margin = width_of(second), width_of(line_before)
+    if opens_block(first) and not continues(first) and 0 < width <= margin:
+        return left_out or line_before
+    return left_out if width < margin and not second.lstrip().startswith((")", "]", "}")) else ""
 
 
 def _step(above: str, width: int) -> int:

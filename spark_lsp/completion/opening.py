@@ -7,18 +7,19 @@ None while more has to be heard. When `final` is true it has to decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from spark_lsp.completion import prose
 from spark_lsp.completion.brackets import PROSE
-from spark_lsp.completion.context import Context
+from spark_lsp.completion.context import Context, opens_block, width_of
+from spark_lsp.completion.prompt import ANSWER
 
 ECHO_LINES = 40
 ECHO_LETTERS = 4  # `x = ` may be followed by another `x = `, and a ruler by more of it
 
+_WORD = re.compile(r"[^\W\d_]\w* (?:\W?= )?$")
 _LETTER = re.compile(r"\w")
-_MANNERS = ("Here", "Sure", "Certainly", "Of course", "Below")
-_INTRODUCTION = re.compile(rf"(?:{'|'.join(_MANNERS)})\b[^\n]*[:.!]\s*")
 _COMMENTS = (("#", ""), ("//", ""), ("--", ""), ("/*", " */"), ("<!--", " -->"))
 _LABELS = ("", "path: ", "Path: ", "file: ", "File: ", "filename: ")
 
@@ -47,18 +48,40 @@ def skip_thoughts(said: str, context: Context, final: bool) -> int | None:
 
 
 def skip_introduction(said: str, context: Context, final: bool) -> int | None:
-    """ "Here is the completed function:" and a fence. Without the fence it may be the user's own prose."""
-    if context.language in PROSE:
+    """ "Here is the completed function:" and the like, line by line, up to what is no prose.
+
+    Where the user may be writing prose, in a string or a comment, it is theirs unless a fence or the answer's
+    tag follows.
+    """
+    theirs = not prose.in_code(context.before, context.language) if said else False
+    judge = prose.introduces if theirs else prose.looks
+    skipped = 0
+    while body := said[skipped:].lstrip():
+        line, ended, rest = body.partition("\n")
+        growing = not ended and not final
+        kind = judge(line, growing=growing)
+        if kind == "code" and prose.announces(line):
+            kind = "unsure" if growing else _wrapped(rest, context, final)
+        if kind == "unsure" or (kind == "prose" and growing):
+            return None
+        if kind == "code":
+            break
+        skipped = len(said) - len(body) + len(line) + len(ended)
+    if not skipped:
         return 0
-    body = said.lstrip()
-    if not any(body.startswith(word) or word.startswith(body) for word in _MANNERS):
-        return 0
-    match = _INTRODUCTION.match(body)
-    if match and body.startswith("```", match.end()):
-        return len(said) - len(body) + match.end()
-    _, ended, rest = body.partition("\n")
-    pending = not ended or (match is not None and "```".startswith(rest.strip()))
-    return None if pending and not final else 0
+    kind = _wrapped(body, context, final)
+    if kind == "unsure":
+        return None
+    return skipped + _leading(said[skipped:], "\n") if kind == "prose" or not theirs else 0
+
+
+def _wrapped(body: str, context: Context, final: bool) -> prose.Looks:
+    """Whether a fence or a tag begins here: then what stands before it is "prose"."""
+    body = body.lstrip()
+    wrappers = (ANSWER,) if context.language in PROSE else (ANSWER, "```")
+    if body.startswith(wrappers):
+        return "prose"
+    return "unsure" if not final and any(wrapper.startswith(body) for wrapper in wrappers) else "code"
 
 
 def skip_fence(said: str, context: Context, final: bool) -> int | None:
@@ -72,7 +95,36 @@ def skip_fence(said: str, context: Context, final: bool) -> int | None:
     line, ended, _ = body.partition("\n")
     if not ended:
         return len(said) if final else None
-    return len(said) - len(body) + len(line) + 1
+    return _behind(said, len(said) - len(body) + len(line), context, final)
+
+
+def skip_tag(said: str, context: Context, final: bool) -> int | None:
+    """The tag that a chat model is asked to begin with."""
+    body = said.lstrip()
+    if not body.startswith(ANSWER):
+        return None if ANSWER.startswith(body) and not final else 0
+    return _behind(said, len(said) - len(body) + len(ANSWER), context, final)
+
+
+def _behind(said: str, end: int, context: Context, final: bool) -> int | None:
+    """Where the text begins that was wrapped by what ends at `end`.
+
+    A line end there is the wrapper's own, unless the cursor's line opens a block and the next one
+    is deeper: behind `def f():` it is what is missing.
+    """
+    blank = said[end : end + _leading(said[end:], " \t\n")]
+    if end + len(blank) == len(said) and not final:
+        return None
+    line_end = blank.find("\n")
+    if line_end < 0:
+        return end
+    return end + line_end + (not _is_missing(blank[blank.rfind("\n") + 1 :], context))
+
+
+def _is_missing(indent: str, context: Context) -> bool:
+    """Whether a line with this indentation belongs below the cursor's: that one opens a block."""
+    opened = context.multiline and opens_block(context.line_before)
+    return opened and width_of(f"{indent}|") > width_of(context.line_before)
 
 
 def skip_path(said: str, context: Context, final: bool) -> int | None:
@@ -94,9 +146,9 @@ def _path_lines(path: str) -> Iterator[str]:
 
 
 def skip_echo(said: str, context: Context, final: bool) -> int | None:
-    """The text before the cursor from the start of one of its lines, said again."""
+    """The text before the cursor from the start of one of its lines, said again, or at the margin."""
     body = said.lstrip()
-    for tail in _tails(context.before, body):
+    for tail in _tails(context, body):
         if body.startswith(tail):
             return len(said) - len(body) + len(tail)
         if tail.startswith(body) and not final:
@@ -104,18 +156,33 @@ def skip_echo(said: str, context: Context, final: bool) -> int | None:
     return 0
 
 
-def _tails(before: str, body: str) -> Iterator[str]:
+def _tails(context: Context, body: str) -> Iterator[str]:
     """The text from its start, and from the start of each of its last lines: the longest first.
 
     Only those whose first line goes with `body`: most answers echo nothing, and they are in a hurry.
     """
-    lines = before.split("\n")
+    lines = context.before.split("\n")
     for first in (0, *range(max(len(lines) - ECHO_LINES, 1), len(lines))):
         line = lines[first].strip()
         if line and (body.startswith(line) or line.startswith(body.partition("\n")[0].rstrip())):
             tail = "\n".join(lines[first:]).lstrip()
-            if len(list(islice(_LETTER.finditer(tail), ECHO_LETTERS))) == ECHO_LETTERS:
+            if len(list(islice(_LETTER.finditer(tail), ECHO_LETTERS))) == ECHO_LETTERS or _says_twice(
+                tail, context
+            ):
                 yield tail
+                yield from _margins(lines[first:])
+
+
+def _says_twice(tail: str, context: Context) -> bool:
+    """Whether so short a beginning of a line can only be an echo: no program says `if if` or `x = x = `."""
+    return tail.endswith(" ") and bool(_WORD.match(tail)) and context.language in prose.PROGRAMS
+
+
+def _margins(lines: Sequence[str]) -> Iterator[str]:
+    """The lines as far to the left as they go, where that is another text."""
+    indent = lines[0][: _leading(lines[0], " \t")]
+    if indent and len(lines) > 1:
+        yield "\n".join(line.removeprefix(indent) for line in lines)
 
 
 def skip_blank(said: str, context: Context, final: bool) -> int | None:
@@ -140,4 +207,8 @@ def _leading(text: str, characters: str) -> int:
     return len(text) - len(text.lstrip(characters))
 
 
-STEPS = (skip_thoughts, skip_introduction, skip_fence, skip_path, skip_echo, skip_blank)
+# A tag may stand in a fence and a fence in a tag, and some say the line again and then only tag what is new.
+STEPS = (
+    *(skip_thoughts, skip_introduction, skip_fence, skip_tag, skip_fence),
+    *(skip_path, skip_echo, skip_tag, skip_blank),
+)

@@ -10,96 +10,173 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from string import Formatter
 from types import MappingProxyType
 
 from spark_lsp.completion.context import Context
 from spark_lsp.values import Lane, Prompt
 
+ANSWER = "<at-cursor>"
+"""What a chat model is asked to begin its answer with. It ends it with `</at-cursor>`, a stop string."""
+
+INSTRUCTIONS = f"""\
+You complete source code at a cursor, as an editor's ghost text does. You are told the text after the \
+cursor, then the text before it. Answer with the text to insert between the two, in the form \
+{ANSWER}TEXT</at-cursor>, and with nothing else: no explanation, no code fence.
+TEXT is taken literally. It begins exactly where the text before the cursor ends, with a line break only \
+where it belongs on the next line, and repeats nothing of what stands before or after the cursor. Keep to \
+the style and the indentation of the file. Where nothing is missing, answer {ANSWER}</at-cursor>."""
+
+ONE_LINE = "Insert at most the rest of this line: no line break."
+SEVERAL_LINES = "Insert as many lines as are missing here, at most to the end of this block."
+
 
 @dataclass(frozen=True)
 class Template:
-    """A FIM style: `form` with the fields prefix, suffix and path; `stop`, more tokens that end an answer."""
+    """A style: `form` with the fields prefix, suffix and path; `stop`, more texts that end an answer.
+
+    `instructions` are what a chat model is told first. `reserved` is what may not stand in the user's text
+    beside `stop`, where that is not the literal parts of `form`.
+    """
 
     form: str
     stop: tuple[str, ...] = ()
+    instructions: str = ""
+    reserved: tuple[str, ...] = ()
+
+    @cached_property
+    def literals(self) -> tuple[str, ...]:
+        """The parts of `form` between its fields."""
+        texts = (literal.strip() for literal, _, _, _ in Formatter().parse(self.form))
+        return tuple(text for text in texts if text)
+
+    @cached_property
+    def ends(self) -> tuple[str, ...]:
+        """What ends an answer, the most useful first. A FIM model that begins another hole is through too."""
+        return tuple(dict.fromkeys((*self.stop, *(() if self.instructions else self.literals))))
 
     @cached_property
     def tokens(self) -> tuple[str, ...]:
-        """The control tokens that this style gives a meaning to, ends of text included."""
-        literals = (literal.strip() for literal, _, _, _ in Formatter().parse(self.form))
-        return tuple(dict.fromkeys((*self.stop, *(text for text in literals if text))))
+        """The texts that this style gives a meaning to: none stands in the user's part of a prompt."""
+        return tuple(dict.fromkeys((*self.stop, *(self.reserved or self.literals))))
 
 
-TEMPLATES: Mapping[str, Template] = MappingProxyType(
-    {
-        "starcoder": Template(
-            "<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
-            ("<|endoftext|>", "<file_sep>", "<repo_name>", "<fim_pad>"),
-        ),
-        "codellama": Template("<PRE> {prefix} <SUF>{suffix} <MID>", ("<EOT>",)),
-        "deepseek": Template(
-            "<｜fim▁begin｜>{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>", ("<｜end▁of▁sentence｜>", "<|EOT|>")
-        ),
-        "qwen": Template(
-            "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
-            ("<|endoftext|>", "<|file_sep|>", "<|repo_name|>", "<|im_end|>", "<|fim_pad|>"),
-        ),
-        "codegemma": Template(
-            "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>", ("<|file_separator|>", "<eos>")
-        ),
-        "codestral": Template("[SUFFIX]{suffix}[PREFIX]{prefix}", ("</s>", "[MIDDLE]", "\n+++++ ")),
-        "granite": Template(
-            "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>", ("<|end_of_text|>", "<|fim_pad|>")
-        ),
-        "mellum": Template(
-            "<filename>{path}\n<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>", ("<|endoftext|>",)
-        ),
-        "seed-coder": Template(
-            "<[fim-suffix]>{suffix}<[fim-prefix]>{prefix}<[fim-middle]>", ("<[end▁of▁sentence]>",)
-        ),
-        "glm": Template(
-            "<|code_prefix|>{prefix}<|code_suffix|>{suffix}<|code_middle|>",
-            ("<|endoftext|>", "<|user|>", "<|assistant|>", "<|observation|>"),
-        ),
-        "prefix": Template("{prefix}", ("<|endoftext|>", "<|im_end|>", "<|end_of_text|>")),
-        "suffix": Template(""),
-    }
+_TURNS = (
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|start|>",
+    "<|channel|>",
+    "<|message|>",
+    "<|end|>",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|observation|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "[INST]",
+    "[/INST]",
 )
+"""How chat templates mark whose turn it is. Servers of one's own obey them wherever they stand."""
+
+_FIM_STYLES = {
+    "starcoder": Template(
+        "<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
+        ("<|endoftext|>", "<file_sep>", "<repo_name>", "<fim_pad>"),
+    ),
+    "codellama": Template("<PRE> {prefix} <SUF>{suffix} <MID>", ("<EOT>",)),
+    "deepseek": Template(
+        "<｜fim▁begin｜>{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>", ("<｜end▁of▁sentence｜>", "<|EOT|>")
+    ),
+    "qwen": Template(
+        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        ("<|endoftext|>", "<|file_sep|>", "<|repo_name|>", "<|im_end|>", "<|fim_pad|>"),
+    ),
+    "codegemma": Template(
+        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>", ("<|file_separator|>", "<eos>")
+    ),
+    "codestral": Template("[SUFFIX]{suffix}[PREFIX]{prefix}", ("</s>", "[MIDDLE]", "\n+++++ ")),
+    "granite": Template(
+        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>", ("<|end_of_text|>", "<|fim_pad|>")
+    ),
+    "mellum": Template(
+        "<filename>{path}\n<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>", ("<|endoftext|>",)
+    ),
+    "seed-coder": Template(
+        "<[fim-suffix]>{suffix}<[fim-prefix]>{prefix}<[fim-middle]>", ("<[end▁of▁sentence]>",)
+    ),
+    "glm": Template(
+        "<|code_prefix|>{prefix}<|code_suffix|>{suffix}<|code_middle|>",
+        ("<|endoftext|>", "<|user|>", "<|assistant|>", "<|observation|>"),
+    ),
+    "prefix": Template("{prefix}", ("<|endoftext|>", "<|im_end|>", "<|end_of_text|>")),
+    "suffix": Template(""),
+}
 """`prefix` continues the text and does not see what follows; `suffix` leaves the rendering to the server."""
 
 CONTROL_TOKENS = tuple(
     dict.fromkeys(
         token
-        for template in TEMPLATES.values()
+        for template in _FIM_STYLES.values()
         for token in template.tokens
         if re.fullmatch(r"<[|｜\[].+>|<(?:fim|file|repo)_\w+>", token)
     )
 )
 """The control tokens above but those that a program or a page may well hold: `<PRE>`, `<filename>`."""
 
+TEMPLATES: Mapping[str, Template] = MappingProxyType(
+    {
+        **_FIM_STYLES,
+        # What changes with every key stands last, so that a vendor's prefix cache holds the rest.
+        "chat": Template(
+            "File: {path}\n<after-cursor>{suffix}</after-cursor>\n<before-cursor>{prefix}</before-cursor>\n",
+            # The opening tag is no stop string: the answer begins with it.
+            (
+                "</at-cursor>",
+                "<after-cursor",
+                "</after-cursor",
+                "<before-cursor",
+                "</before-cursor",
+                "<at-cursor/",
+            ),
+            INSTRUCTIONS,
+            ("<at-cursor", "</at-cursor", *CONTROL_TOKENS, *_TURNS),
+        ),
+    }
+)
+"""All styles: those of FIM, and `chat` for models that were trained for no hole and are told about it."""
+
 _MODELS = (
     (r"qwen.*coder.*[-_:]0\.5b", "prefix"),  # this small it is better left to right: 44% exact against 36%
     (r"qwen.*coder|qwen3-next", "qwen"),
-    (r"deepseek-coder", "deepseek"),
+    (r"deepseek-?coder", "deepseek"),
     (r"granite-?4", "granite"),
-    (r"starcoder|stable-?code|granite.*code|granite-?3|refact|santacoder", "starcoder"),
+    (r"starcoder|stable-?code|granite.*code|granite-?3|refact|santacoder|codeqwen", "starcoder"),
     (r"code-?llama", "codellama"),
     (r"codegemma", "codegemma"),
     (r"codestral", "codestral"),
     (r"mellum", "mellum"),
     (r"seed-?coder", "seed-coder"),
     (r"\bglm-?4", "glm"),
-    (r"smollm|gemma-?3|tinyllama", "prefix"),
+    # Trained for no hole: a server that is given both sides would refuse, or pass over what follows.
+    (r"smol-?lm|gemma|llama-?[23]|(?:mis|minis|mix|devs)tral|\bphi-?[234]|olmo", "prefix"),
 )
 
 
 def template_for(model: str) -> str:
-    """The FIM style that a model was trained with, by its name; "suffix" when the name says nothing."""
-    for pattern, style in _MODELS:
-        if re.search(pattern, model, re.IGNORECASE):
-            return style
+    """The FIM style that a model was trained with, by its name; "suffix" when the name says nothing.
+
+    The name may be an id, a tag, a file or a path. The last part of a path is heard first, since
+    the others may name another model: `codellama/finetunes/starcoder2-3b.gguf`.
+    """
+    for name in (re.split(r"[/\\]", model)[-1], model):
+        for pattern, style in _MODELS:
+            if re.search(pattern, name, re.IGNORECASE):
+                return style
     return "suffix"
 
 
@@ -113,15 +190,19 @@ def render(context: Context, fim: str, *, max_tokens: int, lane: Lane = "instant
     template = TEMPLATES[fim]
     tokens = template.tokens or CONTROL_TOKENS
     before, after = neutralised(context.before, tokens), neutralised(context.after, tokens)
+    path = neutralised(re.sub(r"[\r\n]", " ", context.path), tokens)
     rendered = None
     if template.form:
         prefix = healed(before) if fim == "prefix" else before
-        rendered = template.form.format(prefix=prefix, suffix=after, path=neutralised(context.path, tokens))
+        rendered = template.form.format(prefix=prefix, suffix=after, path=path)
+    # A chat model may begin with a line end, or a fence: the trimmer finds the end of its first line.
+    one_line = () if context.multiline or template.instructions else ("\n",)
     return Prompt(
         prefix=before,
         suffix=after,
-        rendered=rendered,
-        stop=(() if context.multiline else ("\n",)) + template.tokens,
+        rendered=f"{rendered}{_wanted(context)}" if template.instructions else rendered,
+        instructions=template.instructions,
+        stop=one_line + template.ends,
         max_tokens=max_tokens,
         language=context.language,
         path=context.path,
@@ -129,12 +210,19 @@ def render(context: Context, fim: str, *, max_tokens: int, lane: Lane = "instant
     )
 
 
+def _wanted(context: Context) -> str:
+    language = f"Language: {context.language}. " if context.language else ""
+    return language + (SEVERAL_LINES if context.multiline else ONE_LINE)
+
+
 def neutralised(text: str, tokens: tuple[str, ...]) -> str:
     """The text with its control tokens made harmless."""
-    for token in tokens:
-        if token in text:
-            text = text.replace(token, f"{token[0]} {token[1:]}")
-    return text
+    return _any_of(tokens).sub(lambda token: f"{token[0][0]} {token[0][1:]}", text)
+
+
+@lru_cache(maxsize=16)
+def _any_of(tokens: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, tokens)))
 
 
 def healed(before: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from spark_lsp.completion import runs
+from spark_lsp.completion import prose, runs
 from spark_lsp.completion.brackets import PROSE
 from spark_lsp.completion.closers import Closers
 from spark_lsp.completion.context import Context
@@ -95,6 +95,9 @@ class Trimmer:
             self._next = opening(said, self._context, final=final)
             if self._next is None:
                 return
+            _, newline, lead = said[: self._next].rpartition("\n")
+            if newline:
+                self._indentation.first_behind(lead)
         while not self.done:
             pending = said[self._next :].split("\n")
             growing = len(pending) == 1 and not final
@@ -165,6 +168,7 @@ class Trimmer:
         """What becomes of the first of these lines. `alone`: it is the last one, and grows."""
         verdicts = [
             self._fence(lines[0], growing=alone),
+            self._explanation(lines[0], growing=alone),
             runs.meets(self._following, lines, growing=growing, final=final),
             runs.repeats(self._lines, lines, growing=growing, final=final),
         ]
@@ -179,6 +183,17 @@ class Trimmer:
         if self._context.language in PROSE or not "```".startswith(mark):
             return "keep"
         return "cut" if mark == "```" else "wait" if growing else "keep"
+
+    def _explanation(self, line: str, *, growing: bool) -> Verdict:
+        """A sentence where only code can stand ends the code too."""
+        said = line if self._line_ends or not self._first else line[len(self._context.line_before) :]
+        looks = prose.looks(said, growing=growing)
+        if looks == "code":
+            return "keep"
+        before = self._context.before + self._settled + "\n" * self._line_ends
+        if not prose.in_code(before, self._context.language):
+            return "keep"
+        return "cut" if looks == "prose" else "wait"
 
     def _end_within(self, line: str, column: int | None, *, growing: bool) -> int | None:
         """The column at which the answer ends within this line: of an unmatched closer, or a stammer."""

@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from spark_lsp.completion import closers, context, fit, indentation, opening, runs, scope, trim
+from spark_lsp.completion import closers, context, fit, indentation, opening, prose, runs, scope, trim
 from spark_lsp.completion.cache import PrefixCache
 from spark_lsp.completion.context import Context, Multiline, gather
 from spark_lsp.completion.indentation import Indentation
@@ -24,7 +24,7 @@ from spark_lsp.values import Finish, Offer, Suggestion
 FOLDER = Path(__file__).parents[2] / "fixtures" / "scenarios" / "completion"
 CURSOR = "<cursor>"
 NEWLINES = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
-HEADERS = {"language", "rule", "path", "multiline", "newline", "finish", "stop", "stopped"}
+HEADERS = {"language", "rule", "path", "multiline", "newline", "finish", "fim", "stop", "stopped"}
 SECTIONS = {"document", "model", "now", "accepted", "nothing"}
 
 
@@ -93,8 +93,9 @@ def offered(scenario: Scenario, size: int) -> Offer | None:
 
 def trimmed(scenario: Scenario, context: Context, size: int) -> Suggestion:
     said = scenario.sections["model"]
+    fim = scenario.headers.get("fim", "suffix")
     stop = [scenario.headers["stop"]] if "stop" in scenario.headers else []
-    trimmer = trim.Trimmer(context, stop=[*stop, *render(context, "suffix", max_tokens=256).stop])
+    trimmer = trim.Trimmer(context, stop=[*stop, *render(context, fim, max_tokens=256).stop])
     shown = ""
     for start in range(0, len(said), size):
         trimmer.feed(said[start : start + size])
@@ -169,6 +170,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "cut-off": (trim.Trimmer, "finish", _never_cut_off),
     "dedent": (fit, "outer_indent", lambda text, line_before, above: None),
     "echo": _without(opening.skip_echo),
+    "echo-at-the-margin": (opening, "_margins", lambda lines: ()),
     "fence": _without(opening.skip_fence),
     "following": (runs, "meets", _keep),
     "following-now": (fit, "_before_what_follows", lambda suggestion, snapshot: suggestion.text),
@@ -182,6 +184,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "over-lines": (fit, "_over_lines", lambda text, remaining, line_before: text),
     "overlap": (fit, "_overlaps", _no_overlap),
     "path-header": _without(opening.skip_path),
+    "prose": (prose, "looks", lambda line, growing: "code"),
     "reaching-out": (fit, "_first_reaching_out", lambda text, line_before, language: None),
     "repeats": (runs, "repeats", _keep),
     "scope": (Scope, "verdict", _keep),
@@ -189,13 +192,17 @@ RULES: dict[str, tuple[object, str, object]] = {
     "scope-outer": (scope, "outer_indent", lambda text, line_before, above: None),
     "scope-prose": (scope, "PROSE", frozenset()),
     "scope-yaml-list": (Scope, "__init__", _no_yaml),
-    "shift": (indentation, "missing", lambda first, second, line_before: ""),
+    "shift": (indentation, "missing", lambda first, second, line_before, left_out: ""),
+    "short-echo": (opening, "_says_twice", lambda tail, context: False),
     "stammer": (runs, "stammer", lambda line, end: None),
     "stop-at-following": (runs, "following_lines", lambda after: []),
     "stop-string": (trim, "stop_strings", lambda texts: StopStrings(CONTROL_TOKENS)),
+    "tag": _without(opening.skip_tag),
     "thoughts": _without(opening.skip_thoughts),
     "typed-to-the-end": (fit, "fit", _never_typed_through),
     "word-boundary": (fit, "_in_word", lambda text, index: False),
+    "written-behind": (Indentation, "first_behind", lambda self, lead: None),
+    "wrapper": (opening, "_is_missing", lambda indent, context: not context.line_before.startswith("def")),
 }
 """Every rule with what switches it off: an attribute, and its value without the rule."""
 

@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.completion.context import Context
-from spark_lsp.completion.prompt import CONTROL_TOKENS, TEMPLATES, render, template_for
+from spark_lsp.completion.prompt import (
+    ANSWER,
+    CONTROL_TOKENS,
+    ONE_LINE,
+    SEVERAL_LINES,
+    TEMPLATES,
+    neutralised,
+    render,
+    template_for,
+)
+from spark_lsp.values import Prompt
 
 RENDERED = {
     "starcoder": "<fim_prefix>BEFORE<fim_suffix>AFTER<fim_middle>",
@@ -20,6 +30,8 @@ RENDERED = {
     "glm": "<|code_prefix|>BEFORE<|code_suffix|>AFTER<|code_middle|>",
     "prefix": "BEFORE",
     "suffix": None,
+    "chat": "File: src/a.py\n<after-cursor>AFTER</after-cursor>\n<before-cursor>BEFORE</before-cursor>\n"
+    f"Language: python. {SEVERAL_LINES}",
 }
 
 
@@ -55,6 +67,25 @@ def test_each_style_is_rendered_as_its_models_learned_it(fim: str) -> None:
         ("glm-4.6", "glm"),
         ("SmolLM2-135M-Instruct.Q4_1.gguf", "prefix"),
         ("gpt-oss-120b", "suffix"),
+        ("Qwen2.5-Coder-1.5B-Instruct-Q4_K_M.gguf", "qwen"),
+        ("qwen2.5-coder:7b-base", "qwen"),
+        ("hf.co/unsloth/Qwen3-Coder-30B-A3B-Instruct-GGUF:Q4_K_M", "qwen"),
+        ("accounts/fireworks/models/qwen2p5-coder-7b", "qwen"),
+        ("Qwen/CodeQwen1.5-7B-Chat", "starcoder"),
+        ("deepseek-coder-v2:16b", "deepseek"),
+        ("granite-code:8b", "starcoder"),
+        ("ibm/granite4:micro", "granite"),
+        ("codellama/finetunes/starcoder2-3b-Q8_0.gguf", "starcoder"),
+        ("/models/deepseek-coder-6.7b/weights.gguf", "deepseek"),
+        (r"C:\models\codegemma-2b\codegemma-2b.Q4.gguf", "codegemma"),
+        ("llama3.2:3b", "prefix"),
+        ("Meta-Llama-3.1-8B-Instruct.Q5_K_M.gguf", "prefix"),
+        ("mistral-7b-instruct", "prefix"),
+        ("mixtral-8x7b", "prefix"),
+        ("gemma-3-270m", "prefix"),
+        ("phi-4-mini", "prefix"),
+        ("deepseek-v4-flash", "suffix"),
+        ("mercury-edit-2", "suffix"),
         ("", "suffix"),
     ],
 )
@@ -64,13 +95,31 @@ def test_the_style_of_a_model(model: str, fim: str) -> None:
 
 @given(st.sampled_from(sorted(TEMPLATES)), st.data())
 def test_tokens_in_the_users_text_are_no_tokens(fim: str, data: st.DataObject) -> None:
+    """A prompt holds each of them as often as one about an empty text does."""
     tokens = TEMPLATES[fim].tokens or CONTROL_TOKENS
-    words = st.lists(st.sampled_from([*tokens, "x", " ", "\n"]), max_size=6).map("".join)
-    before, after = data.draw(words), data.draw(words)
-    prompt = render(context(before, after), fim, max_tokens=1)
-    form = TEMPLATES[fim].form.format(prefix="", suffix="", path="src/a.py")
-    sent = f"{prompt.prefix}{prompt.suffix}" if prompt.rendered is None else prompt.rendered
-    assert all(sent.count(token) == form.count(token) for token in tokens)
+    halves = {half for token in tokens for half in (token, token[:1], token[1:])}
+    words = st.lists(st.sampled_from([*sorted(halves), "x", " ", "\n"]), max_size=6).map("".join)
+    before, after, path = data.draw(words), data.draw(words), data.draw(words)
+    sent, empty = (
+        f"{prompt.prefix}{prompt.suffix}" if prompt.rendered is None else prompt.rendered
+        for prompt in (asked(fim, before, after, path), asked(fim, "", "", ""))
+    )
+    if fim == "codestral":  # the text may end in a line end, and the stop string begins with one
+        tokens = tuple(token for token in tokens if not token.startswith("\n"))
+    assert all(sent.count(token) == empty.count(token) for token in tokens)
+
+
+def asked(fim: str, before: str, after: str, path: str) -> Prompt:
+    return render(Context("file:///a", path, "python", before, after), fim, max_tokens=1)
+
+
+@given(st.sampled_from(sorted(TEMPLATES)), st.text("<|>fim_prefix/at-cursor ", max_size=40))
+def test_what_is_no_token_is_sent_as_it_is(fim: str, text: str) -> None:
+    tokens = TEMPLATES[fim].tokens or CONTROL_TOKENS
+    harmless = neutralised(text, tokens)
+    assert harmless == text or any(token in text for token in tokens)
+    assert harmless.replace(" ", "") == text.replace(" ", "")
+    assert neutralised(harmless, tokens) == harmless
 
 
 @pytest.mark.parametrize(
@@ -90,9 +139,37 @@ def test_without_fim_the_prompt_ends_between_tokens(before: str, rendered: str) 
     assert f"{before}<|fim_suffix|>" in qwen
 
 
+def test_a_chat_model_is_asked_for_the_hole() -> None:
+    prompt = render(context("x = "), "chat", max_tokens=64)
+    assert ANSWER in prompt.instructions
+    assert prompt.stop[0] == "</at-cursor>"
+    # It begins with this one; and in front of the code there may be a line end.
+    assert not any(ANSWER.startswith(stop) or not stop.strip() for stop in prompt.stop)
+    assert not any(render(context(), fim, max_tokens=64).instructions for fim in TEMPLATES if fim != "chat")
+
+
+def test_what_changes_with_a_key_stands_at_the_end_of_a_chat() -> None:
+    """So that the cache of a vendor, or of a server, holds all of the prompt up to the cursor's line."""
+    before = "def f(x):\n    return "
+    first = render(context(before, multiline=False), "chat", max_tokens=64)
+    next_key = render(context(f"{before}x", multiline=False), "chat", max_tokens=64)
+    assert first.rendered is not None
+    assert next_key.rendered is not None
+    assert first.instructions == next_key.instructions
+    same = first.rendered[: first.rendered.index(before) + len(before)]
+    assert next_key.rendered.startswith(f"{same}x")
+    assert first.rendered.endswith(ONE_LINE)
+
+
 def test_one_line_stops_at_its_end_first() -> None:
     assert render(context(multiline=False), "qwen", max_tokens=1).stop[0] == "\n"
     assert "\n" not in render(context(), "qwen", max_tokens=1).stop
+
+
+def test_a_path_is_one_line() -> None:
+    rendered = asked("chat", "", "", "a\nb.py").rendered
+    assert rendered is not None
+    assert rendered.startswith("File: a b.py\n")
 
 
 def test_an_unknown_style_is_an_error() -> None:

@@ -13,7 +13,7 @@ from spark_lsp.completion.prompt import CONTROL_TOKENS
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.values import Finish
 
-STOP = ("END", "\n\nclass")
+STOP = ("END", "\n\nclass", "</at-cursor>")
 
 LANGUAGE = st.sampled_from(["python", "typescript", "rust", "markdown", "yaml", ""])
 WORDS = st.sampled_from(
@@ -46,6 +46,16 @@ WORDS = st.sampled_from(
         "<think>",
         "</think>",
         "Here is it:",
+        "Sure,",
+        "The",
+        " total is",
+        "wrong.",
+        "I",
+        "# ...",
+        "<at-cursor>",
+        "<at-",
+        "</at-cursor>",
+        "def f(",
         "f.py",
         "- ",
     ]
