@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,8 +12,8 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from spark_lsp.backends.http import is_loopback
 from spark_lsp.backends.http_backend import address
+from spark_lsp.backends.trust import is_loopback
 from spark_lsp.config import BackendSettings
 from spark_lsp.config.presets import PRESETS, Preset
 
@@ -87,7 +88,10 @@ def _usual_urls(name: str, preset: Preset, environ: Mapping[str, str]) -> list[s
     settings = BackendSettings(name=name, **preset.settings)
     if settings.base_url_env and environ.get(settings.base_url_env, "").strip():
         url = address(settings, environ)
-        return [url] if is_loopback(urlsplit(url).hostname or "") else []
+        try:
+            return [url] if is_loopback(urlsplit(url).hostname or "") else []
+        except ValueError:
+            return []  # "http://[::1": no address at all
     usual = urlsplit(settings.base_url)
     return [f"{usual.scheme}://{usual.hostname}:{port}{usual.path}" for port in preset.ports]
 
@@ -106,10 +110,20 @@ def _identify(place: _Place, patience: float) -> str:
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=patience)
             with closing(connection):
                 connection.request("GET", path)
-                if text.encode() in connection.getresponse().read(READ):
+                if text.encode() in _read(connection.getresponse(), patience):
                     return name
         except (ConnectionRefusedError, TimeoutError):
             return ""
         except (OSError, ValueError, http.client.HTTPException):
             continue
     return ""
+
+
+def _read(answer: http.client.HTTPResponse, patience: float) -> bytes:
+    """What comes in time. Some development server streams without end, whatever it is asked: this thread
+    would outlive everybody who waits for it, and the end of the program waits for threads."""
+    due = time.monotonic() + patience
+    body = b""
+    while len(body) < READ and time.monotonic() < due and (more := answer.read1(READ)):
+        body += more
+    return body

@@ -9,13 +9,20 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 DAY = 86_400.0
 ENTRIES = 64
 FILE_BYTES = 1_000_000
+
+
+class _Entry(NamedTuple):
+    """What was listed, and when (Unix time)."""
+
+    at: float
+    models: tuple[str, ...]
 
 
 def cache_file() -> Path:
@@ -28,12 +35,7 @@ def cache_file() -> Path:
 def recall(file: Path, place: str, now: float) -> tuple[str, ...] | None:
     """What was listed at `place` less than a day before `now` (Unix time), None when nothing is known."""
     entry = _read(file).get(place)
-    if not isinstance(entry, dict):
-        return None
-    at, models = entry.get("at"), entry.get("models")
-    if not isinstance(at, int | float) or not 0 <= now - at < DAY or not isinstance(models, list):
-        return None
-    return tuple(model for model in models if isinstance(model, str))
+    return entry.models if entry is not None and 0 <= now - entry.at < DAY else None
 
 
 def remember(file: Path, place: str, models: tuple[str, ...] | None, now: float) -> None:
@@ -41,11 +43,13 @@ def remember(file: Path, place: str, models: tuple[str, ...] | None, now: float)
     entries = _read(file)
     entries.pop(place, None)
     if models is not None:
-        entries[place] = {"at": now, "models": models}
-    kept = dict(list(entries.items())[-ENTRIES:])
+        entries[place] = _Entry(now, models)
+    content = orjson.dumps({place: entry._asdict() for place, entry in list(entries.items())[-ENTRIES:]})
+    if len(content) > FILE_BYTES:
+        return  # a list that is too long for the file must not cost the others theirs
     with suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(file, orjson.dumps(kept))
+        _replace(file, content)
 
 
 def _replace(file: Path, content: bytes) -> None:
@@ -60,11 +64,23 @@ def _replace(file: Path, content: bytes) -> None:
         raise
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, _Entry]:
     try:
         if file.stat().st_size > FILE_BYTES:
             return {}
         entries = orjson.loads(file.read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return entries if isinstance(entries, dict) else {}
+    if not isinstance(entries, dict):
+        return {}
+    return {place: entry for place, value in entries.items() if (entry := _entry(value)) is not None}
+
+
+def _entry(value: Any) -> _Entry | None:
+    """None for what none of us has written."""
+    if not isinstance(value, dict):
+        return None
+    at, models = value.get("at"), value.get("models")
+    if not isinstance(at, int | float) or not isinstance(models, list):
+        return None
+    return _Entry(float(at), tuple(model for model in models if isinstance(model, str)))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-
 _NO_TEXT = re.compile(r"embed|rerank|whisper|\btts\b|guard|moderation")
 """Models that servers list beside those that write, and that `*` does not mean."""
 

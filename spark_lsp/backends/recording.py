@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ _PERSONAL = (
     "|safety_identifier|prompt_cache_key|encrypted_content|signature|obfuscation|generation_id"
 )
 _FIELD = re.compile(rf'("(?:{_PERSONAL})"\s*:\s*)"(?:[^"\\]|\\.)*"'.encode())
+_FILE = re.compile(rb'"[^"]*[\\/]([^"\\/]+\.gguf)"')  # llama.cpp names its model by the path, from / on
 
 DECODERS: Mapping[str, type[Decoder]] = {
     ".sse": ServerSentEvents,
@@ -28,18 +29,22 @@ DECODERS: Mapping[str, type[Decoder]] = {
 """How a recorded answer is read, by the end of its file's name."""
 
 
-def redacted(body: bytes, key: str = "") -> bytes:
-    """The answer without identifiers: of the request, the account, the session; and without the key."""
-    body = _FIELD.sub(rb'\1"redacted"', body)
-    return body.replace(key.encode(), b"redacted") if key else body
+def redacted(body: bytes, hide: Callable[[str], str]) -> bytes:
+    """The answer without identifiers: of the request, the account, the session; without folders; and
+    without what `hide` takes out of a text, the key."""
+    body = _FIELD.sub(rb'\1"redacted"', _FILE.sub(rb'"\1"', body))
+    return hide(body.decode("latin-1")).encode("latin-1")  # byte by byte: not all of it need be UTF-8
 
 
 def suffix_of(body: bytes) -> str:
     """The end of the file's name for an answer, by what it looks like."""
-    start = body.lstrip()[:1]
-    if start != b"{":
+    if body.lstrip()[:1] != b"{":
         return ".sse"
-    return ".ndjson" if body.strip().count(b"\n") else ".json"
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ".ndjson"
+    return ".json"
 
 
 def keep(folder: Path, backend: HttpBackend, kind: str, body: bytes) -> Path:
@@ -47,7 +52,7 @@ def keep(folder: Path, backend: HttpBackend, kind: str, body: bytes) -> Path:
 
     Raises OSError when the folder cannot be written.
     """
-    body = redacted(body)
+    body = redacted(body, backend.hide)
     name = re.sub(r"[^\w.-]+", "-", f"{backend.name}-{backend.model}").strip("-").lower()
     file = folder / kind / (name + suffix_of(body))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -86,4 +91,5 @@ def _expected(backend: HttpBackend, file: Path) -> dict[str, str]:
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-    return orjson.dumps(value).decode()  # a JSON text or number is one in TOML, too
+    # A JSON text or number is one in TOML, too, but for this one character.
+    return orjson.dumps(value).decode().replace("\x7f", "\\u007f")

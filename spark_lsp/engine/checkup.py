@@ -16,7 +16,7 @@ from spark_lsp.completion.context import gather
 from spark_lsp.completion.prompt import render, template_for
 from spark_lsp.config import BackendSettings
 from spark_lsp.engine.race import race
-from spark_lsp.errors import BackendError, NoSuchModel, SparkError, Unauthorized, Unreachable
+from spark_lsp.errors import BackendError, NoSuchModel, SparkError, Unauthorized, Unreachable, UsageError
 from spark_lsp.text import Document
 from spark_lsp.values import Delta, Prompt
 
@@ -65,7 +65,10 @@ class Checkup:
 async def check(
     settings: BackendSettings, found: str, *, spend: bool, record: Record | None = None
 ) -> Checkup:
-    """Ask for the models, and with `spend` for one tiny completion. Raises nothing but CancelledError."""
+    """Ask for the models, and with `spend` for one tiny completion.
+
+    Raises UsageError when the answer cannot be recorded. What goes wrong with a backend is in the checkup.
+    """
     try:
         backend = make(settings)
     except SparkError as error:
@@ -91,11 +94,13 @@ async def _check(
         failure = error  # some servers complete and list nothing: only a completion tells
     if isinstance(failure, Unreachable | Unauthorized):
         return _failed(backend, settings, found, failure)
+    if models and not backend.model:
+        return _no_model(settings, found, models, "it serves none of the models that are preferred")
     if not spend:
         if failure is not None:
             return _failed(backend, settings, found, failure)
         if settings.kind != "tabby" and not backend.model:
-            return _no_model(settings, found, models, "it serves none of the models that are preferred")
+            return _no_model(settings, found, models, "it serves no model")
         advice = "it costs money for each token: --yes to measure it"
         return Checkup(settings, found, "not measured", backend.model, models, advice=advice)
     heard = bytearray()
@@ -107,7 +112,10 @@ async def _check(
         return _failed(backend, settings, found, error, models)
     recorded = ""
     if record is not None and heard and isinstance(backend, HttpBackend):
-        recorded = str(record(backend, settings.kind, bytes(heard)))
+        try:
+            recorded = str(record(backend, settings.kind, bytes(heard)))
+        except OSError as error:
+            raise UsageError(f"the answer cannot be recorded: {error.strerror}: {error.filename}") from error
     if speed is None:
         return Checkup(
             settings,
