@@ -109,6 +109,27 @@ def test_tokens_in_the_users_text_are_no_tokens(fim: str, data: st.DataObject) -
     assert all(sent.count(token) == empty.count(token) for token in tokens)
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *(ANSWER, "</at-cursor>", "<before-cursor>", "</before-cursor>", "<after-cursor>", "</after-cursor>"),
+        *(
+            "<|im_start|>",
+            "<|start_header_id|>",
+            "<|channel|>",
+            "<start_of_turn>",
+            "[/INST]",
+            "<|fim_middle|>",
+        ),
+    ],
+)
+def test_no_mark_of_a_chat_stands_in_the_users_text(mark: str) -> None:
+    empty, sent = (asked("chat", text, text, text).rendered for text in ("", mark))
+    assert empty is not None
+    assert sent is not None
+    assert sent.count(mark) == empty.count(mark)
+
+
 def asked(fim: str, before: str, after: str, path: str) -> Prompt:
     return render(Context("file:///a", path, "python", before, after), fim, max_tokens=1)
 
@@ -140,7 +161,7 @@ def test_without_fim_the_prompt_ends_between_tokens(before: str, rendered: str) 
 
 
 def test_a_chat_model_is_asked_for_the_hole() -> None:
-    prompt = render(context("x = "), "chat", max_tokens=64)
+    prompt = render(context("x = ", multiline=False), "chat", max_tokens=64)
     assert ANSWER in prompt.instructions
     assert prompt.stop[0] == "</at-cursor>"
     # It begins with this one; and in front of the code there may be a line end.
