@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -146,7 +146,9 @@ def probe(backend: Backend, max_tokens: int) -> Prompt:
     lines = TEXT.split("\n")
     document = Document("file:///numbers.py", TEXT + AFTER, language="python", version=0, encoding="utf-32")
     context = gather(document.snapshot(len(lines) - 1, len(lines[-1])), path="numbers.py", multiline="always")
-    return render(context, backend.fim or template_for(backend.model), max_tokens=max_tokens)
+    fim = backend.fim or template_for(backend.model)
+    # It is the speed that counts: a small model may begin with what would end an answer.
+    return replace(render(context, fim, max_tokens=max_tokens), stop=())
 
 
 class _Scale:
