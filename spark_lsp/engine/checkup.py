@@ -133,6 +133,9 @@ async def _check(
 async def measure(backend: Backend) -> Speed | None:
     """One completion on a connection that is warm; None when it held no text. Raises BackendError."""
     await backend.connect()
+    await backend.prefill(
+        Prompt("#")
+    )  # what is loaded on first use is loaded by now, and knows nothing of ours
     scale = _Scale()
     steps = race([backend], lambda asked: probe(asked, TOKENS), lambda _: scale.start())
     async for step in steps:
