@@ -27,6 +27,7 @@ from spark_lsp.backends.openai_completions import OpenAICompletions
 from spark_lsp.completion.context import Context
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.config import BackendSettings
+from spark_lsp.engine.batch import Batch
 from spark_lsp.values import Prompt
 
 RATE = 1_000  # tokens a second, as the fastest vendors have it
@@ -92,11 +93,11 @@ def backend(url: str) -> OpenAICompletions:
 
 
 async def read_all(spark: OpenAICompletions, count: int, trimmer: Trimmer | None = None) -> int:
-    got = 0
+    got, batch = 0, Batch()
     async for delta in spark.stream(Prompt(_PROMPT, max_tokens=count)):
         got += delta.tokens
-        if trimmer is not None:
-            trimmer.feed(delta.text)
+        if trimmer is not None and batch.add(delta.text, now := time.monotonic()):
+            trimmer.feed(batch.take(now))
     return got
 
 
@@ -186,7 +187,9 @@ async def cancels(url: str, count: int) -> dict[str, Any]:
     """
     spark = backend(url)
     await leave(spark, CANCELS_AT_ONCE, seed=0)
-    blocks, peak, seen = _blocks(), _peak(), await stats(url)
+    seen = await stats(url)
+    del seen["log"]
+    blocks, peak = _blocks(), _peak()
     first, left = seen["requests"], 0
     delays: list[float] = []
     while len(delays) < count:
@@ -198,7 +201,7 @@ async def cancels(url: str, count: int) -> dict[str, Any]:
         offset = time.monotonic() - seen["now"]
         delays += [
             max(0.0, entry["ended"] + offset - moments[entry["max_tokens"]]) * 1e3
-            for entry in seen["log"]
+            for entry in seen.pop("log")  # which would count as memory that has grown
             if entry["number"] > known and entry["outcome"] == "cancelled"
         ]
     grown, peak = _blocks() - blocks, _peak() - peak

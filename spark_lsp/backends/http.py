@@ -10,12 +10,14 @@ server's start, so it happens in a thread.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import orjson
 
@@ -69,8 +71,7 @@ class Client:
         self._limit = max(CONNECTIONS, 2 * slots)
         self._proxy = Proxy()
         self._session: aiohttp.ClientSession | None = None
-        self._transport: asyncio.BaseTransport | None = None
-        self._used = 0.0
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._lock = asyncio.Lock()
         self._closed = False
 
@@ -108,10 +109,8 @@ class Client:
 
     @property
     def warm(self) -> bool:
-        """Whether the connection that was used last is still open and will be used again."""
-        if self._transport is None or self._transport.is_closing():
-            return False
-        return time.monotonic() - self._used < KEEP_ALIVE
+        """Whether a connection is open. The pool closes those that idle for too long, and servers do."""
+        return any(opened.fileno() >= 0 for opened in self._sockets)
 
     async def connect(self, path: str) -> None:
         """Have a connection ready, without spending a token: any answer to `path` will do.
@@ -182,9 +181,6 @@ class Client:
                 if not attempt.reused:
                     raise self._hung_up(failure, attempt) from error
             else:
-                if response.connection is not None:
-                    self._transport = response.connection.transport
-                self._used = time.monotonic()
                 return Answer(response, self.host, self.timeouts, attempt.timeout.when() or end, end)
         raise BrokenStream(f"{self.host} closes every connection without an answer")
 
@@ -219,7 +215,7 @@ class Client:
                     try:
                         self._proxy = proxy_for(self.base_url)
                         tls = await asyncio.to_thread(_prepare, self.base_url, self._trust)
-                        self._session = _session(tls, self._limit)
+                        self._session = _session(tls, self._limit, self._sockets)
                     except Exception as error:
                         raise translate(error, self.host) from error
         return self._session
@@ -261,16 +257,23 @@ def _prepare(base_url: str, trust: Trust) -> ssl.SSLContext:
     return context(trust)
 
 
-def _session(tls: ssl.SSLContext, limit: int) -> aiohttp.ClientSession:
-    """A session that has no connection yet."""
+def _session(tls: ssl.SSLContext, limit: int, sockets: WeakSet[socket.socket]) -> aiohttp.ClientSession:
+    """A session that has no connection yet. Those that it makes are added to `sockets`."""
     import aiohttp
+
+    def opened(address: aiohttp.AddrInfoType) -> socket.socket:
+        made = socket.socket(*address[:3])
+        sockets.add(made)
+        return made
 
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_create_end.append(_connected)
     tracing.on_connection_reuseconn.append(_reused)
     tracing.on_request_redirect.append(_redirected)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEP_ALIVE, ssl=tls),
+        connector=aiohttp.TCPConnector(
+            limit=limit, keepalive_timeout=KEEP_ALIVE, ssl=tls, socket_factory=opened
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         trace_configs=[tracing],

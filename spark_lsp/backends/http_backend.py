@@ -197,8 +197,9 @@ class HttpBackend(ABC):
         A model that is not served is passed over from now on, and so is the field `suffix`: the error is
         raised all the same, since what is asked next wants another prompt.
         """
-        if self._choice.open and not self.model:
-            await self.models()
+        if self._choice.open and not self.model and await self.models() and not self.model:
+            advice = "set `model` to one that the server lists: spark-lsp doctor shows them"
+            raise NoSuchModel("none of the models that are preferred is served", advice=advice)
         model = self.model
         path, body = self.request(prompt)
         body.update(self._extra)
@@ -302,7 +303,7 @@ async def _decoder(answer: Incoming) -> Decoder:
         return JsonLines()
     if answer.media_type in ("text/event-stream", "text/plain", ""):
         return ServerSentEvents()
-    said = quote(re.sub(rb"<[^>]*>", b" ", await answer.read(ENCLOSED)))
+    said = quote(re.sub(rb"<[^<>]*>", b" ", await answer.read(ENCLOSED)))
     raise BrokenStream(
         f"expected a stream of events, got {answer.media_type}: {said}",
         advice="check `base_url`, which usually ends in /v1",

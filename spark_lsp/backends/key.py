@@ -20,7 +20,7 @@ class Key:
     Only the source appears in `repr` and in messages.
     """
 
-    __slots__ = ("_command", "_entry", "_environ", "_lock", "_value", "_variable")
+    __slots__ = ("_command", "_entry", "_environ", "_lock", "_read", "_value", "_variable")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Key:
         self._entry = entry
         self._environ = environ
         self._value: str | None = None
+        self._read: set[str] = set()
         self._lock = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -54,6 +55,7 @@ class Key:
         async with self._lock:  # one question of the password manager, however many requests wait
             if self._value is None:
                 self._value = self._checked(await self._fresh())
+                self._read.add(self._value)
             return self._value
 
     def forget(self) -> None:
@@ -61,11 +63,15 @@ class Key:
         self._value = None
 
     def hide(self, text: str) -> str:
-        """`text` without the key, and without the masked forms that vendors echo ("sk-ab****yz")."""
-        if not self._value or len(self._value) < 4:
-            return text
-        text = text.replace(self._value, _HIDDEN)
-        return re.sub(rf"{re.escape(self._value[:3])}[\w-]*[*.…][\w*.…-]*", _HIDDEN, text)
+        """`text` without the key, and without the masked forms that vendors echo ("sk-ab****yz").
+
+        Keys that were read before count too: a request may still be told off for one that is forgotten.
+        """
+        for value in self._read:
+            if len(value) >= 4:
+                text = text.replace(value, _HIDDEN)
+                text = re.sub(rf"{re.escape(value[:3])}[\w-]*[*.…][\w*.…-]*", _HIDDEN, text)
+        return text
 
     async def _fresh(self) -> str:
         if self._command:
@@ -117,14 +123,13 @@ def _from_keyring(entry: str) -> str:
     """The password of SERVICE:USER, of any user where none is named. Waits for the user: not for the loop."""
     try:
         import keyring
-        import keyring.errors
     except ImportError as error:
         missing = MissingExtra("a key from the keyring", "keyring")
         raise Unauthorized(str(missing)) from error
     service, _, user = entry.partition(":")
     try:
         credential = keyring.get_credential(service, user or None)
-    except keyring.errors.KeyringError as error:
+    except Exception as error:  # keyrings are plugins, and raise what they like beside KeyringError
         advice = "unlock the keyring, or name the key by `api_key_env` or `api_key_command`"
         raise Unauthorized(f"the keyring does not give {entry} out", advice=advice) from error
     return "" if credential is None else credential.password

@@ -25,8 +25,8 @@ class ModelChoice:
 
     @property
     def open(self) -> bool:
-        """The server's list decides, and is not known yet."""
-        return not self._named and self._listed is None
+        """The server's list decides, and is not known yet, or held nothing for us when it was."""
+        return not self._named and (self._listed is None or not self.current)
 
     def listed(self, models: Sequence[str]) -> None:
         """What the server says it serves."""

@@ -28,6 +28,7 @@ from spark_lsp.errors import (
 
 _NO_MODEL = {"model_not_found", "model_not_available", "invalid_model"}
 _NO_MONEY = {"insufficient_quota", "insufficient_balance", "billing_not_active"}
+_NO_KEY = {"no_db_connection"}  # LiteLLM's proxy without a database, for any key but its master key
 _STATUS_OF_KIND = (  # what vendors write in `type` or `code` where the status line is gone
     ("rate_limit", 429),
     ("overloaded", 529),
@@ -95,7 +96,7 @@ def _classify(status: int, said: _Said, message: str, wait: float | None, key_so
         return NoSuchModel(message, advice="set `model` to one that the server lists", status=status)
     if said.kind in _NO_MONEY or status == 402:
         return Unauthorized(message, advice="the account has no credit left", status=status)
-    if status in (401, 403):
+    if status in (401, 403) or said.kind in _NO_KEY:
         advice = f"check the key {key_source}" if key_source else "set `api_key_env` or `api_key_command`"
         return Unauthorized(message, advice=advice, status=status)
     if status in (429, 498):
@@ -105,7 +106,7 @@ def _classify(status: int, said: _Said, message: str, wait: float | None, key_so
         return Unreachable(message, advice=advice, status=status)
     if status == 408:
         return TimedOut(message, status=status)
-    if status < 500 or status == 501:
+    if (status < 500 and status != 424) or status == 501:  # 424: TGI failed while it generated
         advice = {
             404: "there is no such endpoint: check `base_url`, which usually ends in /v1",
             413: "the prompt is too long for this server",
@@ -134,7 +135,9 @@ def _allows_nothing(headers: Mapping[str, str]) -> bool:
 def _blames_the_model(words: str) -> bool:
     return bool(
         re.search(
-            r"\bmodel\b.*\b(not found|does ?n[o']t exist|not exist|unknown|not available)\b", words, re.I
+            r"\bmodel\b.*\b(not (found|exist|available|supported when)|does ?n[o']t exist|unknown)\b",
+            words,
+            re.I,
         )
         or re.search(r"\b(unknown|no such|invalid) model\b", words, re.I)
     )
@@ -150,10 +153,10 @@ def _read(body: bytes) -> _Said:
 def _from_html(body: bytes) -> str:
     """A proxy's page says what matters in its title."""
     text = body.decode("utf-8", "replace")
-    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
+    title = re.search(r"<title[^<>]*>([^<]*)</title>", text, re.I)
     if title:
         return quote(title[1], _WORDS)
-    return quote(re.sub(r"<[^>]*>", " ", text) if text.lstrip().startswith("<") else text, _WORDS)
+    return quote(re.sub(r"<[^<>]*>", " ", text) if text.lstrip().startswith("<") else text, _WORDS)
 
 
 def _from_json(value: Any) -> _Said:
@@ -169,7 +172,7 @@ def _from_json(value: Any) -> _Said:
     if isinstance(detail, list) and detail and isinstance(detail[0], dict):
         return _from_validation(detail[0])
     words = next((w for w in (fields.get("message"), detail, fields.get("title")) if isinstance(w, str)), "")
-    kind = code if isinstance(code, str) and not code.isdecimal() else fields.get("type")
+    kind = code if isinstance(code, str) and code and not code.isdecimal() else fields.get("type")
     # Longer numbers are no status: Mistral has its own, such as "3505".
     status = int(str(code)) if re.fullmatch(r"[45]\d\d", str(code), re.ASCII) else 0
     return _Said(quote(words, _WORDS), _string(kind), _string(fields.get("param")), status)

@@ -16,12 +16,13 @@ from dataclasses import replace
 from spark_lsp.completion.context import Context
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.completion.typed import typed_since
+from spark_lsp.engine.batch import INTERVAL, Batch
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.race import Step
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.errors import BackendError
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Delta, Suggestion
+from spark_lsp.values import Suggestion
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Flight:
         self._fill = fill
         self._tokens_heard = 0
         self._characters_heard = 0
+        self._trimming: asyncio.TimerHandle | None = None
         self._waiters = 0
         self._wanted_at = self._loop.time()
 
@@ -88,48 +90,69 @@ class Flight:
     async def fly(self) -> None:
         """Read the stream to its end; close it when trimmed text needs no more."""
         trimmer: Trimmer | None = None
+        batch, speaker = Batch(), None
         try:
             async with aclosing(self._steps) as steps:
                 async for step in steps:
-                    if trimmer is None or step.backend.name != self.suggestion.backend:
-                        trimmer = Trimmer(self._context, stop=step.prompt.stop)
-                    self._take(trimmer, step)
+                    if trimmer is None or step.backend is not speaker:
+                        speaker, trimmer, batch = step.backend, self._reader(step), Batch()
+                    self._take(trimmer, batch, step)
                     if trimmer.done:
                         break
             if trimmer is not None:
                 self._finish(trimmer)
         except BackendError as error:
             log.info("%s ended early: %s", self, error)
-            if trimmer is not None and self.suggestion.text:
+            if trimmer is not None:
+                trimmer.feed(batch.take(self._loop.time()))
                 trimmer.finish("unknown")
-                self._finish(trimmer)
+                if trimmer.text:
+                    self._finish(trimmer)
         finally:
+            self._trim_no_later()
             self.landed = True
             self._announce()
 
-    def _take(self, trimmer: Trimmer, step: Step) -> None:
-        delta, before = step.delta, trimmer.text
+    def _reader(self, step: Step) -> Trimmer:
+        self._trim_no_later()
+        return Trimmer(self._context, stop=step.prompt.stop)
+
+    def _take(self, trimmer: Trimmer, batch: Batch, step: Step) -> None:
+        delta = step.delta
         if delta.text:
-            trimmer.feed(delta.text)
-        if delta.finish is not None:
-            trimmer.finish(delta.finish)
+            self._tokens_heard += delta.tokens
+            self._characters_heard += len(delta.text)
+        if batch.add(delta.text, self._loop.time()) or delta.finish is not None:
+            self._trim(trimmer, batch, step)
+        elif self._trimming is None:
+            # Many tokens may come in one packet, and the next packet late.
+            self._trimming = self._loop.call_later(INTERVAL, self._trim, trimmer, batch, step)
+
+    def _trim(self, trimmer: Trimmer, batch: Batch, step: Step) -> None:
+        self._trim_no_later()
+        before = trimmer.text
+        trimmer.feed(batch.take(self._loop.time()))
+        if step.delta.finish is not None:
+            trimmer.finish(step.delta.finish)
         self.suggestion = Suggestion(
             trimmer.text,
             backend=step.backend.name,
             model=step.backend.model,
-            tokens=self._tokens_in(trimmer.text, delta),
+            tokens=self._tokens_in(trimmer.text),
             complete=False,
-            confidence=delta.confidence,
+            confidence=step.delta.confidence,
         )
         if trimmer.text != before:
             self._fill(self.origin, self.suggestion)
             self._announce()
 
-    def _tokens_in(self, text: str, delta: Delta) -> int:
+    def _trim_no_later(self) -> None:
+        if self._trimming is not None:
+            self._trimming.cancel()
+            self._trimming = None
+
+    def _tokens_in(self, text: str) -> int:
         """How many of the tokens heard are in what the trimmer left of them."""
-        if delta.text:
-            self._tokens_heard += delta.tokens
-            self._characters_heard += len(delta.text)
         return round(self._tokens_heard * len(text) / max(self._characters_heard, 1))
 
     def _finish(self, trimmer: Trimmer) -> None:

@@ -62,7 +62,7 @@ async def race(
                         yield Step(backend, prompt, delta)
                 return
             except BackendError as error:
-                log.warning("%s: %s", backend.name, error)
+                log.info("%s: %s", backend.name, error)  # the user is told by whoever keeps the record
                 failure = error
                 changed = (backend.model, backend.fim) != asked and bool(backend.model)
                 if spoken or not changed or not left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import httpx
+import aiohttp
 import pytest
 
 from spark_lsp.errors import Unauthorized
@@ -90,6 +90,9 @@ async def test_two_at_once(llama: Server) -> None:
 
 async def busy(server: Server) -> int:
     """How many slots are at work."""
-    async with httpx.AsyncClient(headers=server.headers) as client:
-        slots = (await client.get(f"{server.url}/slots")).json()
+    async with (
+        aiohttp.ClientSession(headers=server.headers) as client,
+        client.get(f"{server.url}/slots") as answer,
+    ):
+        slots = await answer.json()
     return sum(slot["is_processing"] for slot in slots)

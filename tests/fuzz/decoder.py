@@ -1,4 +1,4 @@
-"""A coverage-guided fuzzer over the decoders and all readers: `python -m tests.fuzz.decoder [SECONDS]`.
+"""A coverage-guided fuzzer over decoders, readers and refusals: `python -m tests.fuzz.decoder [SECONDS]`.
 
 It needs atheris, for which `make fuzz` has an environment of its own. It starts from fixtures/streams and
 goes on from what it found before, in out/fuzz/corpus; an input that breaks the law (law.py) is kept as
@@ -20,15 +20,16 @@ from random import Random
 import atheris  # type: ignore[import-untyped]  # and is not here when types are checked
 
 with atheris.instrument_imports(include=["spark_lsp.backends"]):
-    from tests.fuzz.law import DECODERS, ENDINGS, KINDS, NARROW, backend, check_decoder, check_reader, cut
-    from tests.fuzz.law import fixtures as streams
+    from tests.fuzz import law
+    from tests.fuzz.law import DECODERS, ENDINGS, KINDS, NARROW
 
-    BACKENDS = [backend(kind) for kind in KINDS]
+    BACKENDS = [law.backend(kind) for kind in KINDS]
 
 OUT = Path("out/fuzz")
 CHOICES = 4  # bytes
 LONGEST = 4_096
 CUTS = 12
+REFUSALS = (400, 401, 404, 429, 503)
 
 
 def one_input(data: bytes) -> None:
@@ -39,20 +40,21 @@ def one_input(data: bytes) -> None:
     wide, chosen = divmod(decoder, len(DECODERS))
     make = DECODERS[chosen] if wide % 2 == 0 else partial(DECODERS[chosen], NARROW)
     chunks = _chunks(body, Random(bytes(seed)))
-    check_decoder(make, chunks)
-    check_reader(BACKENDS[kind % len(BACKENDS)], make, chunks)
+    law.check_decoder(make, chunks)
+    law.check_reader(BACKENDS[kind % len(BACKENDS)], make, chunks)
+    law.check_refusal(REFUSALS[seed[0] % len(REFUSALS)], body)
 
 
 def _chunks(body: bytes, random: Random) -> list[bytes]:
     """Byte by byte one time in four."""
     if random.random() < 0.25:
         return [body[place : place + 1] for place in range(len(body))]
-    return cut(body, (random.randint(0, len(body)) for _ in range(random.randrange(CUTS))))
+    return law.cut(body, (random.randint(0, len(body)) for _ in range(random.randrange(CUTS))))
 
 
 def _seeds() -> Iterator[bytes]:
     """Each stream as its own kind's, and as another's: grammars are alike."""
-    for number, (path, body) in enumerate(streams().items()):
+    for number, (path, body) in enumerate(law.fixtures().items()):
         kind = KINDS.index(path.parent.name)
         for chosen in (kind, number % len(KINDS)):
             yield bytes((chosen, ENDINGS.index(path.suffix), 0, number % 256)) + body
@@ -60,7 +62,7 @@ def _seeds() -> Iterator[bytes]:
 
 def _words() -> str:
     """What bodies are made of, in libFuzzer's syntax: a word is put into an input as a whole."""
-    names = {name for body in streams().values() for name in re.findall(rb'"\w{1,40}"', body)}
+    names = {name for body in law.fixtures().values() for name in re.findall(rb'"\w{1,40}"', body)}
     grammar = {
         b"data: ",
         b"event: ",

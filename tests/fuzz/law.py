@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spark_lsp.backends.http_backend import HttpBackend
+from spark_lsp.backends.refusal import refusal
 from spark_lsp.backends.registry import make
 from spark_lsp.backends.sse import Decoder, Event, JsonLines, ServerSentEvents, WholeBody
 from spark_lsp.config import BackendSettings
@@ -56,19 +57,28 @@ def check_reader(asked: HttpBackend, decoder: Callable[[], Decoder], chunks: Seq
     """The law for a reader."""
     whole = _read(asked, decoder(), [b"".join(chunks)])
     assert _read(asked, decoder(), chunks) == whole
-    finishes = [delta.finish is not None for delta in whole.deltas]
-    assert finishes == [False] * len(finishes[1:]) + [whole.error is None] * len(finishes[:1])
     for delta in whole.deltas:
         delta.text.encode()  # refuses half a pair
         assert delta.tokens >= 0
+    finishes = [delta.finish is not None for delta in whole.deltas]
     if whole.error is None:
-        assert whole.deltas
+        assert finishes == [False] * (len(finishes) - 1) + [True]
         check_usage(whole.deltas[-1])
     else:
-        message = whole.error[1]
-        assert message
-        assert message.isprintable()
-        assert len(message) <= WORDS
+        assert not any(finishes)
+        check_words(whole.error[1])
+
+
+def check_refusal(status: int, body: bytes) -> None:
+    """The law for an answer that is no stream: it is an error of ours, whatever the server sent."""
+    check_words(refusal(status, {}, body, now=0.0).message)
+
+
+def check_words(message: str) -> None:
+    """One line, not too long, for a person."""
+    assert message
+    assert message.isprintable()
+    assert len(message) <= WORDS
 
 
 def check_usage(last: Delta) -> None:

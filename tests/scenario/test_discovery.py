@@ -30,7 +30,7 @@ async def found(session: Session, name: str) -> dict[str, Any]:
 async def test_a_key_in_the_environment_is_all_it_takes(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with FakeServer(Oracle({"add.py": TEXT}), Script()) as server:
+    async with FakeServer(Oracle({"add.py": TEXT}), Script(), model="gpt-oss-120b") as server:
         monkeypatch.setenv("SPARK_LSP_ROUTING__DISCOVER", "true")
         monkeypatch.setenv("CEREBRAS_API_KEY", "canary")
         monkeypatch.setenv("CEREBRAS_BASE_URL", server.url)
@@ -44,7 +44,7 @@ async def test_a_key_in_the_environment_is_all_it_takes(
 async def test_nothing_is_looked_for_when_it_is_switched_off(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with FakeServer(Oracle({"add.py": TEXT}), Script()) as server:
+    async with FakeServer(Oracle({"add.py": TEXT}), Script(), model="gpt-oss-120b") as server:
         monkeypatch.setenv("CEREBRAS_API_KEY", "canary")
         monkeypatch.setenv("CEREBRAS_BASE_URL", server.url)
         async with sessions(SETTINGS) as session:

@@ -33,8 +33,7 @@ class RawServer:
             yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         finally:
             server.close()
-            for writer in self._writers:
-                writer.close()
+            self.hang_up()
             await asyncio.gather(*filter(None, self._tasks))
             await server.wait_closed()
 
@@ -61,6 +60,11 @@ class RawServer:
         """`served` counts the requests of this connection, this one included, without HEAD."""
         self.head(writer, "content-type: text/event-stream", f"content-length: {len(EVENT)}")
         writer.write(EVENT)
+
+    def hang_up(self) -> None:
+        """Close what is open, as servers do with connections that idle."""
+        for writer in self._writers:
+            writer.close()
 
     def head(self, writer: asyncio.StreamWriter, *headers: str, status: str = "200 OK") -> None:
         writer.write("\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode())

@@ -127,7 +127,7 @@ async def test_refusals(
     ("server", "kind", "words", "advice", "text"),
     [
         (AlwaysResets(), BrokenStream, "closed the connection", "", ""),
-        (ResetsInside(), BrokenStream, "closed the connection", "", "pas"),
+        (ResetsInside(), BrokenStream, "ended before", "", "pas"),
         (CutShort(), BrokenStream, "closed the connection", "", "pas"),
         (Silent(), TimedOut, "in time", "", ""),
         (Silent(after=TEXT), TimedOut, "silent", "", "pas"),
@@ -213,9 +213,11 @@ async def test_text_that_arrived_before_the_fault_is_not_lost_on_a_busy_reader()
 
     async with BreaksOff().listen() as url, backend(url) as client:
         received = ""
-        with pytest.raises(BrokenStream):
+        try:
             async for delta in client.stream(Prompt("a")):
                 received += delta.text
                 if received == "0 ":
                     await asyncio.sleep(0.2)
-    assert received == "0 1 2 3 4 "
+        except BrokenStream as broken:
+            received += f"and {broken}"
+    assert received.startswith("0 1 2 3 4 and ")

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.answer import translate
+from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.http import Client
 from spark_lsp.backends.openai_completions import OpenAICompletions
 from spark_lsp.backends.oracle import Filler, tokens
@@ -187,6 +187,41 @@ async def test_the_connection_is_kept_for_the_next_request(make: Callable[[], Ra
         for _ in range(3):
             assert await receive(client) == ("pass", None)
     assert server.connections == 1
+
+
+async def test_connecting_again_costs_nothing_until_the_connection_is_gone() -> None:
+    server = RawServer()
+    async with server.listen() as url:
+        client = Client(url)
+        seen = [client.warm]
+        for _ in range(3):
+            await client.connect("/models")
+        seen.append(client.warm)
+        assert (len(server.requests), server.connections) == (1, 1)
+        server.hang_up()
+        await cold(client)
+        await client.connect("/models")
+        seen.append(client.warm)
+        assert (len(server.requests), server.connections) == (2, 2)
+        await client.aclose()
+        await cold(client)
+    assert seen == [False, True, True]
+
+
+async def test_a_connection_that_idles_for_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spark_lsp.backends.http.KEEP_ALIVE", 0.05)
+    async with RawServer().listen() as url:
+        client = Client(url)
+        await client.connect("/models")
+        await cold(client)
+        await client.aclose()
+
+
+async def cold(client: Client) -> None:
+    """Wait until no connection is left."""
+    async with asyncio.timeout(5):
+        while client.warm:  # noqa: ASYNC110 - sockets signal nothing
+            await asyncio.sleep(0.005)
 
 
 async def test_no_redirect_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def check(named: str, preferred: Sequence[str], acts: Sequence[Act], expected: s
     for what, models in acts:
         if what == "listed":
             choice.listed(models)
-            assert not choice.open
+            assert choice.open == (not choice.current)
         else:
             for model in models:
                 assert choice.refuse(model) == bool(choice.current and not named)

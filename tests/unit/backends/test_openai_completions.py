@@ -13,7 +13,7 @@ from aiohttp import web
 from spark_lsp.backends.base import Backend
 from spark_lsp.backends.choices import ChoicesReader
 from spark_lsp.backends.sse import ServerSentEvents
-from spark_lsp.errors import BackendError, RequestRejected
+from spark_lsp.errors import BackendError, NoSuchModel, RequestRejected
 from spark_lsp.values import Prompt, Usage
 from tests.unit.backends import strict
 from tests.unit.backends.strict import Complain, StrictServer, text_of
@@ -141,3 +141,21 @@ async def test_a_server_that_never_has_enough_is_given_up() -> None:
         with pytest.raises(RequestRejected):
             await text_of(asked, Prompt("a", stop=("x",)))
     assert len(server.bodies) == 2
+
+
+async def test_refused_models_are_passed_over_until_the_list_is_another() -> None:
+    listing = {"/v1/models": {"data": [{"id": "old"}, {"id": "embed-new"}]}}
+
+    def complain(body: dict[str, Any]) -> web.Response | None:
+        gone = {"error": {"message": f"The model `{body['model']}` does not exist"}}
+        return None if body["model"] == "new" else strict.refuse(404, gone)
+
+    server = StrictServer(NORMAL, complain=complain, listing=listing)
+    async with server.listen() as url, backend(url, model="", models=("old", "*")) as asked:
+        await asked.connect()
+        for _ in range(2):
+            with pytest.raises(NoSuchModel):
+                await text_of(asked, Prompt("a"))
+        assert [body["model"] for body in server.bodies] == ["old"]
+        listing["/v1/models"]["data"].append({"id": "new"})
+        assert await text_of(asked, Prompt("a")) == "return a + b"

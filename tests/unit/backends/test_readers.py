@@ -1,4 +1,4 @@
-"""Every kind's reader keeps the law of `tests/fuzz/law.py`, whatever a server sends."""
+"""Every kind's reader, and refusals, keep the law of `tests/fuzz/law.py`, whatever a server sends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from spark_lsp.backends.http_backend import HttpBackend
 from spark_lsp.backends.registry import KINDS as REGISTERED
 from spark_lsp.backends.sse import LIMIT, Decoder
-from tests.fuzz.law import DECODERS, KINDS, NARROW, backend, check_decoder, check_reader, cut, fixtures
+from tests.fuzz.law import (
+    DECODERS,
+    KINDS,
+    NARROW,
+    backend,
+    check_decoder,
+    check_reader,
+    check_refusal,
+    cut,
+    fixtures,
+)
 
 BODIES = [body for body in fixtures().values() if len(body) < 10_000]
 EVENTS = sorted({event for body in BODIES for event in re.split(rb"\r?\n\r?\n", body) if event})
@@ -61,22 +71,28 @@ def test_every_kind_over_http_is_here() -> None:
     assert set(KINDS) == REGISTERED.keys() - {"local", "fake", "replay"}
 
 
-AFTER_THE_END = b"\n\ndata: " + b"x" * 2 * NARROW
+AFTER_THE_END = b"data: " + b"x" * 2 * NARROW
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("kind", KINDS)
 @given(chunks=chunked(), limit=st.sampled_from([LIMIT, NARROW]))
-@example([b"data: [DONE]", AFTER_THE_END], NARROW)
-@example([b'data: {"stop":true,"content":""}', AFTER_THE_END], NARROW)
+@example([b"data: [DONE]\n\n", AFTER_THE_END], NARROW)
+@example([b'data: {"stop":true,"content":""}\n\n', AFTER_THE_END], NARROW)
 @example([b'{"a":' * 5_000], LIMIT)  # deeper than a parser goes
 @example([b'data: {"error":{"code":"' + b"9" * 5_000 + b'"}}\n\n'], LIMIT)  # longer than an int is read
-@example([b'data: {"detail":[{"loc":["body","\\n' + b"x" * 2_000 + b'"],"msg":"no"}]}\n\n'], LIMIT)
 @settings(deadline=None, max_examples=40)
 def test_readers(kind: str, decoder: type[Decoder], chunks: list[bytes], limit: int) -> None:
     limited = partial(decoder, limit)
     check_decoder(limited, chunks)
     check_reader(_known(kind), limited, chunks)
+
+
+@given(st.sampled_from([302, 400, 401, 404, 422, 429, 498, 503]), made | st.binary() | objects)
+@example(422, b'{"detail":[{"loc":["body","\\n' + b"x" * 2_000 + b'"],"msg":"no"}]}')
+@settings(deadline=None)
+def test_refusals(status: int, body: bytes) -> None:
+    check_refusal(status, body)
 
 
 @cache

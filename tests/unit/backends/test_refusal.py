@@ -31,6 +31,18 @@ def openai(message: str, param: str = "null", code: str = "null") -> bytes:
         (403, b'{"detail":"not your model"}', Unauthorized, "not your model"),
         (429, openai("You exceeded your quota", code='"insufficient_quota"'), Unauthorized, "quota"),
         (404, openai("The model `x` does not exist", code='"model_not_found"'), NoSuchModel, "`x`"),
+        (
+            400,
+            b'{"detail":"The \'m\' model is not supported when using Codex with a ChatGPT account."}',
+            NoSuchModel,
+            "ChatGPT",
+        ),
+        (
+            400,
+            b'{"error":{"message":"No connected db.","type":"no_db_connection"}}',
+            Unauthorized,
+            "No connected",
+        ),
         (404, b'{"object":"error","message":"The model x does not exist."}', NoSuchModel, "exist"),
         (404, b'{"error":"model \'x\' not found, try pulling it first"}', NoSuchModel, "pulling"),
         (404, b'{"detail":"Not Found"}', RequestRejected, "Not Found"),
@@ -130,3 +142,9 @@ def test_long_words_are_shortened_to_one_line() -> None:
 def test_the_advice_names_the_source_of_the_key() -> None:
     assert "from $MY_KEY" in refusal(401, {}, b"", now=0.0, key_source="from $MY_KEY").advice
     assert "api_key_env" in refusal(401, {}, b"", now=0.0).advice
+
+
+@pytest.mark.parametrize("piece", [b"<", b"<title", b"<title>", b"<title></"])
+def test_a_page_of_brackets_is_read_once(piece: bytes) -> None:
+    # The loop waits meanwhile. Read again from each bracket on, this would take minutes.
+    assert refusal(502, {}, piece * (1_000_000 // len(piece)), now=0.0).status == 502
