@@ -64,7 +64,10 @@ NOTHING = Answer(None, "none")
 
 
 class Completer:
-    """Answers queries of one session. `current` tells whether a snapshot is what the editor has now."""
+    """Answers queries of one session.
+
+    `current` tells whether a snapshot is what the editor has now, `shown` what others may see of a path.
+    """
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Completer:
         flights: Flights,
         fleet: Fleet,
         current: Callable[[Snapshot], bool],
+        shown: Callable[[str], str],
     ) -> None:
         self.settings = settings
         self.generation = 0
@@ -80,6 +84,7 @@ class Completer:
         self._flights = flights
         self._fleet = fleet
         self._current = current
+        self._shown = shown
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._along: dict[str, Along] = {}
 
@@ -176,12 +181,14 @@ class Completer:
 
     def _launch(self, query: Query, path: str, backends: list[Backend]) -> Flight:
         snapshot = query.snapshot
-        context = gather(snapshot, path=path, multiline=self.settings.multiline)
+        context = gather(snapshot, path=self._shown(path), multiline=self.settings.multiline)
 
         def prompt_for(backend: Backend) -> Prompt:
             fim = backend.fim or template_for(backend.model)
             prompt = render(context, fim, max_tokens=self.settings.max_tokens)
-            return replace(prompt, invoked=not query.automatic, line=snapshot.line)
+            prompt = replace(prompt, invoked=not query.automatic, line=snapshot.line)
+            # The index knows files by where they are; to others that would tell the user's name, and more.
+            return replace(prompt, path=path) if backend.name == NAME else prompt
 
         generation = self.generation
 

@@ -30,6 +30,9 @@ SETTLING = 0.3
 """Seconds that changes on disk are gathered for before they are read."""
 
 
+IDLE = 30.0
+"""Seconds without a change after which connections may be gone: the next key has them opened ahead."""
+
 LOOKING_AGAIN = 60.0
 """Seconds after which opening a document looks for backends again."""
 
@@ -91,7 +94,7 @@ class Engine:
         self._fleet = Fleet(self.metrics, listener.warn)
         self._cache = PrefixCache(config.cache.max_bytes)
         self._completer = Completer(
-            config.inline, self._cache, Flights(self._tasks), self._fleet, self._is_current
+            config.inline, self._cache, Flights(self._tasks), self._fleet, self._is_current, self._shown
         )
 
     # --- life
@@ -221,7 +224,10 @@ class Engine:
                 version,
             )
         document.version = version
-        entry.changed_at, entry.unanswered = time.monotonic(), True
+        now = time.monotonic()
+        if now - entry.changed_at > IDLE:
+            self._tasks.start(self._fleet.connect(), "connect after idling")
+        entry.changed_at, entry.unanswered = now, True
         for change in changes:
             self._apply(entry, change)
 
@@ -270,6 +276,13 @@ class Engine:
     def _is_current(self, snapshot: Snapshot) -> bool:
         entry = self._documents.get(snapshot.uri)
         return entry is not None and entry.document.version == snapshot.version
+
+    def _shown(self, path: str) -> str:
+        """The path within its workspace folder, outside of all the name alone."""
+        for folder in self._folders:
+            if Path(path).is_relative_to(folder):
+                return Path(path).relative_to(folder).as_posix()
+        return Path(path).name
 
     # --- answers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.oracle import Oracle
 from spark_lsp.backends.script import Script
 from tests.scenario.conftest import Session, Sessions
+from tests.unit.backends.strict import StrictServer
 
 TEXT = "def add(first, second):\n    total = first + second\n    return total\n"
 SETTINGS: dict[str, Any] = {"workspace": {"enabled": False}, "inline": {"deadline_ms": 10_000}}
@@ -52,3 +54,20 @@ async def test_nothing_is_looked_for_when_it_is_switched_off(
             assert await session.ghost(uri, 1, 12) == ""
             assert (await session.metrics())["backends"] == {}
         assert server.stats.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "fim"), [("openai-chat", ""), ("tabby", ""), ("openai-completions", "mellum")]
+)
+async def test_where_the_workspace_lies_stays_here(sessions: Sessions, kind: str, fim: str) -> None:
+    """A path from the root tells the user's name, and often the customer's."""
+    stream = b'data: {"choices":[{"index":0,"text":"x","finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    server = StrictServer(stream)
+    async with server.listen() as url:
+        backend = {"name": "remote", "kind": kind, "base_url": url, "model": "m", "fim": fim}
+        async with sessions(SETTINGS | {"backend": [backend]}) as session:
+            uri = session.open("deep/add.py", "def add(first, second):\n    total = \n")
+            await session.ghost(uri, 1, 12)
+        [body] = [json.dumps(body) for body in server.bodies]
+        assert "deep/add.py" in body
+        assert str(session.root) not in body
