@@ -122,9 +122,11 @@ def start(plan: Plan, meeting: Meeting) -> subprocess.Popen[bytes]:
     """A child of its own session: a Ctrl-C that is meant for us, or for one of its users, spares it."""
     meeting.prepare()
     handle = os.open(meeting.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    # -P: the folder that we stand in is somebody's repository, and may have an `asyncio` of its own.
+    command = [sys.executable, "-P", "-m", "spark_lsp.backends.local_server"]
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "spark_lsp.backends.local_server", plan.encode(), str(meeting.folder)],
+            [*command, plan.encode(), str(meeting.folder)],
             stdin=subprocess.DEVNULL,
             stdout=handle,
             stderr=handle,

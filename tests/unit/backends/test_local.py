@@ -310,3 +310,15 @@ def test_the_plan_is_by_the_machine_unless_set(tmp_path: Path) -> None:
     )
     assert Plan.of(chosen) == Plan(file, 3, 512, 2, 0)
     assert Plan.decode(Plan.of(chosen).encode()) == Plan.of(chosen)
+
+
+async def test_what_a_repository_calls_asyncio_is_not_run(
+    tmp_path: Path, make_meeting: Callable[[str], tuple[Plan, Meeting]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "asyncio.py").write_text("raise SystemExit('somebody else runs here')")
+    monkeypatch.chdir(repository)
+    child = await Child.find_or_start(*make_meeting(""))
+    assert child.alive
+    await child.leave()
