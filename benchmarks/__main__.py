@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from spark_lsp.cli import bench_overhead
+from spark_lsp.config import WorkspaceSettings
 
 HERE = Path(__file__).parent
 
@@ -32,7 +33,13 @@ def predictor() -> None:
         if spec is None or not spec.submodule_search_locations:
             print(f"{name} is not installed and left out", file=sys.stderr)
             continue
-        bench.main(Path(spec.submodule_search_locations[0]), cases=300, seed=0, threshold=None, as_json=False)
+        bench.main(
+            Path(spec.submodule_search_locations[0]),
+            cases=300,
+            seed=0,
+            threshold=WorkspaceSettings().threshold,
+            as_json=False,
+        )
 
 
 def backends() -> None:
