@@ -37,12 +37,17 @@ class Fleet:
         self._warn = warn
         self._health = Health()
         self._warm = asyncio.Event()
+        self._configuring = asyncio.Lock()
         self._backends: dict[str, Backend] = {}
         self._settings: dict[str, BackendSettings] = {}
         self._reported: set[tuple[str, type[BackendError]]] = set()
 
     async def configure(self, config: Config, learner: Learner) -> None:
         """Make what the settings name; keep a backend, and its connections, whose settings did not change."""
+        async with self._configuring:  # closing a backend takes a moment, in which other settings may come
+            await self._configure(config, learner)
+
+    async def _configure(self, config: Config, learner: Learner) -> None:
         wanted = {settings.name: settings for settings in config.backends if settings.kind != NAME}
         for name in [name for name, settings in self._settings.items() if wanted.get(name) != settings]:
             del self._settings[name]
