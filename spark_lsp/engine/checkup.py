@@ -135,7 +135,7 @@ async def measure(backend: Backend) -> Speed | None:
     await backend.connect()
     await backend.prefill(
         Prompt("#")
-    )  # what is loaded on first use is loaded by now, and knows nothing of ours
+    )  # now a model that loads on first use is there, and knows nothing of ours
     scale = _Scale()
     steps = race([backend], lambda asked: probe(asked, TOKENS), lambda _: scale.start())
     async for step in steps:

@@ -60,7 +60,8 @@ def checked_model() -> Path:
 @contextmanager
 def llama(model: Path, folder: Path, slots: int = 2) -> Iterator[Server]:
     """llama.cpp's own server."""
-    plan = Plan(str(model), threads=2, context_tokens=2048, slots=slots, idle_seconds=0)
+    # One thread: with every core taken and anything beside it, llama.cpp comes to a crawl.
+    plan = Plan(str(model), threads=1, context_tokens=2048, slots=slots, idle_seconds=0)
     command = [sys.executable, "-c", LLAMA, plan.encode(), KEY]
     with running(command, folder / "llama.log") as process:
         assert process.stdout is not None

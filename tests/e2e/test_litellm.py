@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import aclosing
 
 import pytest
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.backends.discovery import discover
-from spark_lsp.engine.checkup import check
+from spark_lsp.backends.registry import make
 from spark_lsp.errors import NoSuchModel, RateLimited, RequestRejected, Unauthorized
 from spark_lsp.values import Prompt
 from tests.e2e.asking import CHAT, CONTINUED, answer, backend
@@ -33,10 +34,10 @@ async def test_its_preset(litellm: Server, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("LITELLM_PROXY_API_BASE", litellm.url.removesuffix("/v1"))
     monkeypatch.setenv("LITELLM_PROXY_API_KEY", litellm.key)
     [found] = [one for one in await discover(os.environ, patience=5) if one.settings.name == "litellm"]
-    checkup = await check(found.settings, found.how, spend=True)
-    assert (checkup.state, checkup.model) == ("ok", "smol")
-    assert checkup.speed is not None
-    assert checkup.speed.tokens > 1
+    async with aclosing(make(found.settings)) as asked:
+        await asked.connect()
+        assert asked.model == "smol"
+        assert (await answer(asked, CHAT)).text.strip()
 
 
 KINDS = ["openai-chat", "openai-completions"]
