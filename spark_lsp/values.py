@@ -41,6 +41,11 @@ class Prompt:
     lane: Lane = "instant"
     invoked: bool = False
 
+    @property
+    def text(self) -> str:
+        """What goes where a wire has one field: the rendered prompt, or the prefix where there is none."""
+        return self.prefix if self.rendered is None else self.rendered
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -41,11 +41,10 @@ class Anthropic(HttpBackend):
         super().__init__(replace(settings, headers={"anthropic-version": VERSION, **given}))
 
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
-        asked = prompt.prefix if prompt.rendered is None else prompt.rendered
         body: dict[str, Any] = {
             "model": self.model,
             "max_tokens": prompt.max_tokens,
-            "messages": [{"role": "user", "content": asked}],
+            "messages": [{"role": "user", "content": prompt.text}],
             "temperature": prompt.temperature,
             "stream": True,
         }

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from spark_lsp.backends.answer import Timeouts
-from spark_lsp.backends.http import Authorization, Client
+from spark_lsp.backends.http import Authorization, Client, bearer
 from spark_lsp.backends.key import Key
 from spark_lsp.backends.listings import cache_file, recall, remember
 from spark_lsp.backends.models import ModelChoice
@@ -180,7 +180,7 @@ class HttpBackend(ABC):
 
     def authorization(self, key: str) -> dict[str, str]:
         """The headers that carry the key."""
-        return {"authorization": f"Bearer {key}"}
+        return bearer(key)
 
     def listed(self, answer: Any) -> tuple[str, ...]:
         """The models' names out of the JSON that `listing` answers with."""

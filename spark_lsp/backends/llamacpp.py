@@ -15,6 +15,7 @@ from spark_lsp.backends.choices import ChoicesReader
 from spark_lsp.backends.events import milliseconds, table
 from spark_lsp.backends.http import ERROR_BODY
 from spark_lsp.backends.http_backend import HttpBackend, Incoming
+from spark_lsp.backends.openai_chat import messages
 from spark_lsp.backends.payload import parse, whole_number
 from spark_lsp.backends.sse import Decoder
 from spark_lsp.config import BackendSettings
@@ -53,12 +54,10 @@ class LlamaCpp(HttpBackend):
         if self.model:  # ignored by a server of one model, needed by one that has several
             body["model"] = self._ids.get(self.model, self.model)
         if prompt.instructions:
-            asked = prompt.prefix if prompt.rendered is None else prompt.rendered
-            messages = [
-                {"role": "system", "content": prompt.instructions},
-                {"role": "user", "content": asked},
-            ]
-            return "/v1/chat/completions", body | {"messages": messages, "max_tokens": prompt.max_tokens}
+            return "/v1/chat/completions", body | {
+                "messages": messages(prompt),
+                "max_tokens": prompt.max_tokens,
+            }
         body["n_predict"] = prompt.max_tokens
         if self._to_infill(prompt):
             # What stands on the cursor's line goes last, behind the suffix: while that line is typed, all

@@ -56,8 +56,7 @@ class Ollama(HttpBackend):
             },
         }
         if prompt.instructions:
-            asked = prompt.prefix if prompt.rendered is None else prompt.rendered
-            body |= {"system": prompt.instructions, "prompt": asked}
+            body |= {"system": prompt.instructions, "prompt": prompt.text}
         elif self._to_insert(prompt):
             body |= {"prompt": prompt.prefix, "suffix": prompt.suffix}
         else:

@@ -38,10 +38,8 @@ class OpenAIChat(HttpBackend):
         self._openai = _within(host, "openai.com")
 
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
-        told = [{"role": "system", "content": prompt.instructions}] if prompt.instructions else []
-        asked = prompt.prefix if prompt.rendered is None else prompt.rendered
         body: dict[str, Any] = {
-            "messages": [*told, {"role": "user", "content": asked}],
+            "messages": messages(prompt),
             self._limit: prompt.max_tokens,
             "temperature": prompt.temperature,
             "stream": True,
@@ -59,6 +57,12 @@ class OpenAIChat(HttpBackend):
 
     def reader(self, decoder: Decoder, headers: Mapping[str, str]) -> ChoicesReader:
         return ChoicesReader(decoder, headers)
+
+
+def messages(prompt: Prompt) -> list[dict[str, str]]:
+    """The prompt as a conversation: what the model is told, where there is that, and what it is asked."""
+    told = [{"role": "system", "content": prompt.instructions}] if prompt.instructions else []
+    return [*told, {"role": "user", "content": prompt.text}]
 
 
 def _within(host: str, *domains: str) -> bool:

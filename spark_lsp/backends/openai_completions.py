@@ -20,7 +20,7 @@ class OpenAICompletions(HttpBackend):
 
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
         body: dict[str, Any] = {
-            "prompt": prompt.prefix if prompt.rendered is None else prompt.rendered,
+            "prompt": prompt.text,
             "max_tokens": prompt.max_tokens,
             "temperature": prompt.temperature,
             "stream": True,

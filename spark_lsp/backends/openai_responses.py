@@ -36,7 +36,7 @@ class OpenAIResponses(HttpBackend):
 
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
         body: dict[str, Any] = {
-            "input": prompt.prefix if prompt.rendered is None else prompt.rendered,
+            "input": prompt.text,
             "max_output_tokens": max(prompt.max_tokens, FEWEST_TOKENS),
             "store": False,
             "stream": True,

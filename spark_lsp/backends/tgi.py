@@ -9,6 +9,7 @@ from spark_lsp.backends.choices import ChoicesReader
 from spark_lsp.backends.events import table
 from spark_lsp.backends.http_backend import HttpBackend
 from spark_lsp.backends.llamacpp import prefix_alone
+from spark_lsp.backends.openai_chat import messages
 from spark_lsp.backends.openai_completions import STOPS
 from spark_lsp.backends.payload import parse, whole_number
 from spark_lsp.backends.refusal import stream_error
@@ -30,12 +31,7 @@ class TextGenerationInference(HttpBackend):
         if prompt.temperature > 0:
             options["temperature"] = prompt.temperature
         if prompt.instructions:
-            asked = prompt.prefix if prompt.rendered is None else prompt.rendered
-            messages = [
-                {"role": "system", "content": prompt.instructions},
-                {"role": "user", "content": asked},
-            ]
-            chat = {"messages": messages, "max_tokens": prompt.max_tokens, "stream": True}
+            chat = {"messages": messages(prompt), "max_tokens": prompt.max_tokens, "stream": True}
             return "/v1/chat/completions", {"model": self.model or "tgi", **chat, **options}
         parameters = {"max_new_tokens": prompt.max_tokens, "details": True, "return_full_text": False}
         text = prefix_alone(prompt) if prompt.rendered is None else prompt.rendered

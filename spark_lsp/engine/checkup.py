@@ -25,8 +25,8 @@ State = Literal["ok", "not measured", "unreachable", "unauthorized", "no model",
 TOKENS = 96
 """What one measurement may generate: enough for a rate, a hundredth of a cent at any vendor."""
 
-PATIENCE = 30.0
-"""Seconds for one backend: a local server may have to load its model first."""
+PATIENCE = 60.0
+"""Seconds for one backend: a local server may have to load its model. One that is dead is told sooner."""
 
 TEXT = '# The whole numbers from one to a hundred, in words.\nNUMBERS = [\n    "one",\n    "two",\n    '
 AFTER = "\n]\n"
@@ -133,9 +133,8 @@ async def _check(
 async def measure(backend: Backend) -> Speed | None:
     """One completion on a connection that is warm; None when it held no text. Raises BackendError."""
     await backend.connect()
-    await backend.prefill(
-        Prompt("#")
-    )  # now a model that loads on first use is there, and knows nothing of ours
+    # Now a model that loads on first use is there, and has read nothing of what is asked.
+    await backend.prefill(Prompt("#"))
     scale = _Scale()
     steps = race([backend], lambda asked: probe(asked, TOKENS), lambda _: scale.start())
     async for step in steps:

@@ -11,8 +11,8 @@ import pytest
 
 from spark_lsp import errors
 from spark_lsp.backends.http_backend import HttpBackend
+from spark_lsp.backends.recording import DECODERS
 from spark_lsp.backends.registry import make
-from spark_lsp.backends.sse import Decoder, JsonLines, ServerSentEvents, WholeBody
 from spark_lsp.config import BackendSettings
 from spark_lsp.errors import BackendError
 from spark_lsp.values import Delta, Usage
@@ -23,11 +23,6 @@ EXPECTED: dict[tuple[str, str], dict[str, Any]] = {
     (kind, name): expected
     for kind in KINDS
     for name, expected in tomllib.loads((STREAMS / kind / "expected.toml").read_text("utf-8")).items()
-}
-DECODERS: Mapping[str, type[Decoder]] = {
-    ".sse": ServerSentEvents,
-    ".ndjson": JsonLines,
-    ".json": WholeBody,
 }
 
 
