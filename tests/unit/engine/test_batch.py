@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spark_lsp.engine.batch import INTERVAL, Batch
 
 
-@given(st.lists(st.tuples(st.text(max_size=3), st.floats(0, 3 * INTERVAL))))
+@given(st.lists(st.tuples(st.text("ab\n", max_size=3), st.floats(0, 3 * INTERVAL))))
 def test_what_is_taken_is_what_was_added_in_time(pieces: list[tuple[str, float]]) -> None:
     batch, now, taken, waits_since = Batch(), 100.0, "", 0.0
     for text, passed in pieces:
