@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,11 @@ async def editor(model: Path, folder: Path, **settings: Any) -> AsyncIterator[Ba
 
 
 def children(folder: Path) -> set[int]:
-    return {int(json.loads(place.read_bytes())["pid"]) for place in folder.glob("*.json")}
+    pids = set()
+    for place in folder.glob("*.json"):
+        with suppress(FileNotFoundError):  # a child that ends takes its file along, at any moment
+            pids.add(int(json.loads(place.read_bytes())["pid"]))
+    return pids
 
 
 async def gone(pid: int) -> bool:
