@@ -29,8 +29,10 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)")
 
 def split_lines(text: str) -> list[str]:
     """Split into lines that keep their line end. The last one has none and may be empty."""
-    lines = _LINE.findall(text)
-    lines.append(text[sum(map(len, lines)) :])
+    # Behind the last line end the pattern would be tried at every character: minutes for a minified megabyte.
+    end = max(text.rfind("\n"), text.rfind("\r")) + 1
+    lines = _LINE.findall(text, 0, end)
+    lines.append(text[end:])
     return lines
 
 

@@ -217,3 +217,9 @@ def test_snapshots_share_what_did_not_change(monkeypatch: pytest.MonkeyPatch) ->
         tracemalloc.stop()
     copies = 100 * 50_000 * 8  # bytes that copying only the pointers to the lines would take
     assert size < copies / 10
+
+
+def test_a_long_last_line_is_split_in_one_step() -> None:
+    """A minified file: a search that begins anew at each character would take longer than anyone waits."""
+    text = "x" * 4_000_000
+    assert split_lines("first\n" + text) == ["first\n", text]
