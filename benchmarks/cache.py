@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from spark_lsp.completion.cache import PrefixCache
+from spark_lsp.completion.cache import STATES_PER_ANCHOR, PrefixCache
 from spark_lsp.completion.context import gather
 from spark_lsp.completion.fit import fit
 from spark_lsp.completion.trim import Trimmer
@@ -92,7 +92,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"| {len(cache)} | {megabytes:.1f} | {' | '.join(row)} | {scanned:.0f} |", flush=True)
         assert found > 0.95 * LOOKUPS, found
     print()
+    for name, cache, asked in hard_cases():
+        assert cache.get(asked[0]) is not None, name
+        p50, p99 = microseconds(cache.get, asked)
+        others, _ = microseconds(lambda now, cache=cache: cache.others(now, besides="-"), asked)  # type: ignore[misc]
+        print(f"{name}: p50 {p50:.1f} us, p99 {p99:.1f} us, others {others:.1f} us")
+    print()
     around(list(states(500)))
+
+
+def hard_cases() -> Iterator[tuple[str, PrefixCache, list[Snapshot]]]:
+    """Where a lookup has most to look at, and where it has most around it."""
+    line = "value = " + "x" * STATES_PER_ANCHOR
+    crowded = PrefixCache(1 << 30)
+    for column in range(8, len(line)):
+        crowded.put(
+            Snapshot("a", 0, "python", Lines.of(line[:column]), 0, column), Suggestion(line[column:] + "y")
+        )
+    end = Snapshot("a", 0, "python", Lines.of(line), 0, len(line))
+    yield f"{len(crowded)} states of one line", crowded, [end] * LOOKUPS
+
+    alike = PrefixCache(1 << 30)
+    lines = Lines.of("}\n" * 200)
+    for number in range(100):
+        alike.put(Snapshot("a", 0, "c", lines, number, 0), Suggestion("}\n" * 60))
+    yield (
+        "lines that are all alike, 60 of them in an answer",
+        alike,
+        [Snapshot("a", 0, "c", lines, 90, 1)] * LOOKUPS,
+    )
+
+    for size in (100, 100_000):
+        lines = Lines.of("".join(f"line {number}\n" for number in range(size)))
+        middle = Snapshot("a", 0, "python", lines, size // 2, 4)
+        sized = PrefixCache(1 << 30)
+        sized.put(middle, Suggestion("text\nand more\nand more"))
+        yield f"a file of {size:,} lines", sized, [middle.edited(0, 0, "text\nand")] * LOOKUPS
 
 
 def around(entries: Sequence[tuple[Snapshot, str]]) -> None:

@@ -14,21 +14,25 @@ file or of the cache.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from sys import getsizeof
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from spark_lsp.completion.typed import INSERTED, only_closers_differ
-from spark_lsp.text import Snapshot, line_body
+from spark_lsp.text import Lines, Snapshot, line_body
 from spark_lsp.values import Suggestion
 
 ABOVE = 6  # lines
 BELOW = 3  # lines
-STATES_PER_ANCHOR = 128  # columns and variants of one line; the oldest goes first
+STATES_PER_ANCHOR = 64  # columns and variants of one line; the least recently found goes first
+REFUSED = 8  # texts that one state remembers as rejected
+OTHERS = 3  # texts beside the one that is shown
 
-_OVERHEAD = 750  # bytes that one entry takes beside its text, measured
+_OVERHEAD = 1150  # bytes that an entry takes beside its texts: measured, just after the tables have grown
+
+_Role = Literal["suggestion", "aside", "rejection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +53,47 @@ class Found:
         return not self.suggestion.text
 
 
+def surroundings(snapshot: Snapshot) -> Snapshot:
+    """What an entry depends on of a document, as a little document of its own.
+
+    An entry put for it is found where one put for the whole would be: the lines above the cursor and those
+    below that count are all there.
+    """
+    first = max(snapshot.line - ABOVE, 0)
+    # A line end behind the last of them makes one more line, which is below what counts.
+    text = "".join(snapshot.lines.slice(first, snapshot.line + BELOW + 1))
+    line = snapshot.line - first
+    return Snapshot(snapshot.uri, snapshot.version, snapshot.language, Lines.of(text), line, snapshot.column)
+
+
 class _State(NamedTuple):
-    """Where an entry starts: `anchor` is a hash of the lines above, `below` of those below."""
+    """Where an entry starts: `anchor` is a hash of the lines above, `below` of those below.
+
+    One state has at most one entry of each role. `aside` is a text that was shown when another came for
+    its state: it stays on the screen for as long as the user types along with it.
+    """
 
     uri: str
     anchor: int
     below: int
     line_before: str
     line_after: str
-    rejection: bool = False
+    role: _Role = "suggestion"
 
 
 @dataclass(slots=True)
 class _Entry:
+    """`line_above` is a hash: the line itself would be kept alive, at whatever size, uncounted.
+
+    `refused` are the rejected texts, oldest first, of an entry of that role.
+    """
+
     state: _State
-    line_above: str
+    line_above: int
     suggestion: Suggestion
     born: int
     size: int
+    refused: tuple[str, ...] = ()
 
 
 class _Shelf:
@@ -80,7 +107,7 @@ class _Shelf:
 
     def __init__(self) -> None:
         self.by_anchor: dict[int, dict[_State, _Entry]] = {}
-        self.lines_above: Counter[str] = Counter()
+        self.lines_above: Counter[int] = Counter()
         self.longest = 0  # line ends in the longest text
 
 
@@ -104,18 +131,25 @@ class PrefixCache:
     def put(self, snapshot: Snapshot, suggestion: Suggestion, *, generation: int = 0) -> None:
         """Keep a suggestion for the state at which it was asked for.
 
-        Again for the same state replaces: a growing stream is put after each piece.
+        Again for the same state replaces: a growing stream is put after each piece. But a text that is
+        shown does not go when another one comes that does not continue it.
         `generation` counts changes of settings; what was kept under another one is not found.
         """
         window = _Window(snapshot, 0, generation)
-        self._store(window.state(), window.line_above(0), suggestion)
+        state = window.state()
+        self._keep_shown(state, suggestion)
+        self._store(state, window.line_above(0), suggestion)
 
     def reject(self, snapshot: Snapshot, text: str, *, generation: int = 0) -> None:
         """The user does not want this text here: not offered again in exactly this state."""
+        if not text:
+            return
         window = _Window(snapshot, 0, generation)
-        self._store(window.state(rejection=True), window.line_above(0), Suggestion(text))
-        if self._shown.get(snapshot.uri):
-            del self._shown[snapshot.uri]
+        state = window.state("rejection")
+        old = self._entries.get(state)
+        refused = [other for other in old.refused if other != text] if old is not None else []
+        self._store(state, window.line_above(0), Suggestion(""), (*refused, text)[-REFUSED:])
+        self._shown.pop(snapshot.uri, None)
 
     def get(self, snapshot: Snapshot, *, generation: int = 0, peek: bool = False) -> Found | None:
         """What is known about a state, None when nothing is: the best of the entries that lead here.
@@ -128,22 +162,43 @@ class PrefixCache:
             return None
         window = _Window(snapshot, shelf.longest, generation)
         exact = window.state()
-        shown = self._shown.get(snapshot.uri)
-        refused = self._entries.get(exact._replace(rejection=True))
-        best: tuple[tuple[bool, bool, int], _Entry, Found] | None = None
+        shown_at = self._shown.get(snapshot.uri)
+        shown = self._entries.get(shown_at) if shown_at is not None else None
+        refused = self._refused(exact)
+        best: tuple[tuple[bool, bool, int], _Entry, str] | None = None
         for entry, rest in _leading_here(shelf, window, exact):
-            rejected = refused is not None and _same(refused.suggestion.text, rest)
-            rank = (bool(rest) and not rejected, entry.state == shown, entry.born)
+            rejected = bool(refused) and _any_same(refused, rest)
+            rank = (bool(rest) and not rejected, entry is shown, entry.born)
             if best is None or rank > best[0]:
-                typed = len(entry.suggestion.text) - len(rest)
-                best = rank, entry, Found(replace(entry.suggestion, text=rest), typed, rejected)
+                best = rank, entry, rest
         if best is None:
             return None
-        _, entry, found = best
+        (showable, *_), entry, rest = best
         if not peek:
-            self._entries.move_to_end(entry.state)
-            self._shown[snapshot.uri] = entry.state
-        return found
+            self._used(entry)
+            if showable:
+                self._shown[snapshot.uri] = entry.state
+        typed = len(entry.suggestion.text) - len(rest)
+        return Found(replace(entry.suggestion, text=rest), typed, bool(rest) and not showable)
+
+    def others(self, snapshot: Snapshot, *, generation: int = 0, besides: str) -> list[Suggestion]:
+        """What else could be offered in a state where `besides` is: newest first, at most `OTHERS`.
+
+        None of them begins or continues `besides`, or another of them, or was rejected here. Looks
+        without showing.
+        """
+        shelf = self._shelves.get(snapshot.uri)
+        if shelf is None:
+            return []
+        window = _Window(snapshot, shelf.longest, generation)
+        exact = window.state()
+        known = [text for text in (besides, *self._refused(exact)) if text]
+        others: list[Suggestion] = []
+        for entry, rest in sorted(_leading_here(shelf, window, exact), key=lambda led: -led[0].born):
+            if len(others) < OTHERS and rest and not _any_same(known, rest):
+                known.append(rest)
+                others.append(replace(entry.suggestion, text=rest))
+        return others
 
     def forget(self, uri: str) -> None:
         """Drop everything about a document: it was closed, renamed or changed behind our back."""
@@ -153,10 +208,35 @@ class PrefixCache:
                 self._drop(entry)
         self._shown.pop(uri, None)
 
-    def _store(self, state: _State, line_above: str, suggestion: Suggestion) -> None:
+    def _refused(self, state: _State) -> tuple[str, ...]:
+        entry = self._entries.get(state._replace(role="rejection"))
+        return entry.refused if entry is not None else ()
+
+    def _keep_shown(self, state: _State, suggestion: Suggestion) -> None:
+        """Put what is shown for this state aside when the new text is not a later stage of it.
+
+        The predictor's word, say, when the model's first one differs. Once it turns out that it does not, the
+        two are one again.
+        """
+        aside = state._replace(role="aside")
+        if (kept := self._entries.get(aside)) is not None and _continues(suggestion, kept.suggestion):
+            self._drop(kept)
+            if self._shown.get(state.uri) == aside:
+                self._shown[state.uri] = state
+            return
+        old = self._entries.get(state)
+        if old is None or self._shown.get(state.uri) != state or _continues(suggestion, old.suggestion):
+            return
+        self._store(aside, old.line_above, old.suggestion)
+        self._shown[state.uri] = aside
+
+    def _store(
+        self, state: _State, line_above: int, suggestion: Suggestion, refused: tuple[str, ...] = ()
+    ) -> None:
         if (old := self._entries.get(state)) is not None:
             self._drop(old)
-        entry = _Entry(state, line_above, suggestion, next(self._clock), _size(state, suggestion))
+        size = _size(state, suggestion, refused)
+        entry = _Entry(state, line_above, suggestion, next(self._clock), size, refused)
         if entry.size > self.max_bytes:
             return
         shelf = self._shelves.setdefault(state.uri, _Shelf())
@@ -170,6 +250,12 @@ class PrefixCache:
             self._drop(next(iter(states.values())))
         while self.size_bytes > self.max_bytes:
             self._drop(next(iter(self._entries.values())))
+
+    def _used(self, entry: _Entry) -> None:
+        """Found just now: the last to go, of all and of its line."""
+        self._entries.move_to_end(entry.state)
+        states = self._shelves[entry.state.uri].by_anchor[entry.state.anchor]
+        states[entry.state] = states.pop(entry.state)
 
     def _drop(self, entry: _Entry) -> None:
         state = entry.state
@@ -185,7 +271,6 @@ class PrefixCache:
             del shelf.by_anchor[state.anchor]
         if not shelf.by_anchor:
             del self._shelves[state.uri]
-            self._shown.pop(state.uri, None)
 
 
 class _Window:
@@ -195,7 +280,7 @@ class _Window:
     without its line end would be hashed anew at every key.
     """
 
-    __slots__ = ("_cursor", "_generation", "_lines", "reach", "snapshot")
+    __slots__ = ("_back", "_cursor", "_generation", "_lines", "_written", "reach", "snapshot")
 
     def __init__(self, snapshot: Snapshot, reach: int, generation: int) -> None:
         first = max(snapshot.line - reach - ABOVE, 0)
@@ -204,11 +289,12 @@ class _Window:
         self._lines = tuple(snapshot.lines.slice(first, snapshot.line + BELOW + 2))
         self._cursor = snapshot.line - first
         self._generation = generation
+        self._written, self._back = snapshot.line_before, 0
 
-    def line_above(self, back: int) -> str:
-        """The line directly above the line `back` lines above the cursor."""
+    def line_above(self, back: int) -> int:
+        """The hash of the line directly above the line `back` lines above the cursor."""
         end = self._cursor - back
-        return self._lines[end - 1] if end else ""
+        return hash(self._lines[end - 1]) if end else 0
 
     def anchor(self, back: int) -> int:
         """The hash of all the lines above that line which an entry depends on."""
@@ -216,11 +302,12 @@ class _Window:
         return hash((self._generation, self.snapshot.language, *self._lines[max(end - ABOVE, 0) : end]))
 
     def written(self, back: int) -> str:
-        """The text from the start of that line to the cursor, line ends \\n."""
-        if not back:
-            return self.snapshot.line_before
-        lines = map(line_body, self._lines[self._cursor - back : self._cursor])
-        return "\n".join((*lines, self.snapshot.line_before))
+        """The text from the start of that line to the cursor, line ends \\n. Asked for upwards only."""
+        so_far = self._cursor - self._back
+        lines = map(line_body, self._lines[self._cursor - back : so_far])
+        self._written = "\n".join((*lines, self._written))
+        self._back = back
+        return self._written
 
     def below(self, skip: int = 0) -> int:
         """The hash of the lines below the cursor's, without the first `skip` of them."""
@@ -231,14 +318,14 @@ class _Window:
     def first_below(self) -> str:
         return line_body(self._lines[self._cursor + 1]) if self._cursor + 1 < len(self._lines) else ""
 
-    def state(self, *, rejection: bool = False) -> _State:
+    def state(self, role: _Role = "suggestion") -> _State:
         return _State(
             self.snapshot.uri,
             self.anchor(0),
             self.below(),
             self.snapshot.line_before,
             self.snapshot.line_after,
-            rejection,
+            role,
         )
 
 
@@ -256,31 +343,36 @@ def _leading_here(shelf: _Shelf, window: _Window, exact: _State) -> Iterator[tup
             continue
         written = window.written(back)
         for state, entry in states.items():
-            if state.rejection:
+            if state.role == "rejection" or not written.startswith(state.line_before):
                 continue
-            if state == exact:
-                yield entry, entry.suggestion.text
-            elif written.startswith(state.line_before):
-                typed = written[len(state.line_before) :]
-                text = entry.suggestion.text
-                if (
-                    typed
-                    and text.startswith(typed)
-                    and state.below in belows
-                    and only_closers_differ(state.line_after, exact.line_after)
-                    and (rest := text[len(typed) :]).strip()
-                ):
-                    yield entry, rest
+            text, typed = entry.suggestion.text, written[len(state.line_before) :]
+            if not typed:
+                if (state.below, state.line_after) == (exact.below, exact.line_after):
+                    yield entry, text
+            elif (
+                text.startswith(typed)
+                and state.below in belows
+                and only_closers_differ(state.line_after, exact.line_after)
+                and (rest := text[len(typed) :])
+                and not rest.isspace()
+            ):
+                yield entry, rest
 
 
 def _closers_only(line: str) -> bool:
     return bool(line.strip()) and not line.strip().strip(INSERTED + ";,")
 
 
-def _same(refused: str, rest: str) -> bool:
-    """Whether `rest` is the refused text, or an earlier or later stage of the stream that it came from."""
-    return bool(rest) and (rest.startswith(refused) or refused.startswith(rest))
+def _any_same(known: Iterable[str], rest: str) -> bool:
+    """Whether `rest` is one of these texts, or an earlier or later stage of a stream that said it."""
+    return bool(rest) and any(rest.startswith(text) or text.startswith(rest) for text in known)
 
 
-def _size(state: _State, suggestion: Suggestion) -> int:
-    return _OVERHEAD + getsizeof(suggestion.text) + getsizeof(state.line_before) + getsizeof(state.line_after)
+def _continues(new: Suggestion, old: Suggestion) -> bool:
+    """Whether the new text begins with the old one, but for white space at its end."""
+    return new.text.startswith(old.text.rstrip())
+
+
+def _size(state: _State, suggestion: Suggestion, refused: tuple[str, ...]) -> int:
+    texts = (suggestion.text, state.line_before, state.line_after, *refused)
+    return _OVERHEAD + sum(map(getsizeof, texts))
