@@ -5,6 +5,7 @@
     │   └── PositionError     a line or column that the document does not have
     ├── MissingExtra          an optional dependency is not installed
     ├── RequestError          a JSON-RPC request that is answered with an error
+    ├── StoreError            the file of kept suggestions cannot be used
     └── BackendError          a backend could not answer; carries the vendor's words and our advice
         ├── Unreachable       no connection: DNS, refused, TLS, proxy
         ├── Unauthorized      the key is missing, wrong, or may not do this
@@ -48,6 +49,10 @@ class RequestError(SparkError):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class StoreError(SparkError):
+    """The file of kept suggestions cannot be read or written. The message names it and says why."""
 
 
 class BackendError(SparkError):

@@ -89,6 +89,7 @@ class Suggestion:
 
     `complete` is False while its stream still runs, or when it was cut by a limit.
     An empty `text` is a negative answer: the backend had nothing to say here.
+    `speculative`: it was generated before anybody asked for it.
     """
 
     text: str
@@ -97,6 +98,7 @@ class Suggestion:
     tokens: int = 0
     complete: bool = True
     confidence: float | None = None
+    speculative: bool = False
 
 
 @dataclass(frozen=True, slots=True)

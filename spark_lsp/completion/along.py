@@ -20,7 +20,7 @@ class Along:
 
     __slots__ = ("_column", "_line", "_tokens", "_typed", "offer")
 
-    def __init__(self, offer: Offer, tokens: int, snapshot: Snapshot) -> None:
+    def __init__(self, offer: Offer, tokens: float, snapshot: Snapshot) -> None:
         self.offer = offer
         self._tokens = tokens
         self._line = snapshot.line
@@ -28,17 +28,17 @@ class Along:
         self._typed = 0
 
     @classmethod
-    def of(cls, offer: Offer, tokens: int, snapshot: Snapshot) -> Along | None:
+    def of(cls, offer: Offer, tokens: float, snapshot: Snapshot) -> Along | None:
         """None for an offer that has to be looked up again at each key. It holds `tokens` of the model's."""
         if offer.absorbed or offer.dedent or snapshot.line_after.strip():
             return None
         return cls(offer, tokens, snapshot)
 
     @property
-    def tokens(self) -> int:
+    def tokens(self) -> float:
         """How many of the model's tokens are in what is left."""
         left = len(self.offer.text) - self._typed
-        return max(1, round(self._tokens * left / len(self.offer.text)))
+        return self._tokens * left / len(self.offer.text)
 
     def insert(self, line: int, column: int, text: str) -> bool:
         """`text` was inserted there. False when that was not the next of the offer: then it is over."""

@@ -38,7 +38,8 @@ class Context:
     """The surroundings of a cursor, line ends \\n.
 
     `indent` is one level of the document's indentation: a tab or n spaces.
-    `multiline` says whether an answer may go beyond the cursor's line.
+    `multiline` says whether an answer may go beyond the cursor's line; `after_accept` that what stands before
+    the cursor was just taken from a suggestion, so that it may go on below, where else Enter is waited for.
     """
 
     uri: str
@@ -48,6 +49,7 @@ class Context:
     after: str
     indent: str = "    "
     multiline: bool = True
+    after_accept: bool = False
 
     @property
     def line_before(self) -> str:
@@ -65,12 +67,14 @@ def gather(
     *,
     path: str,
     multiline: Multiline = "auto",
+    after_accept: bool = False,
     before_limit: int = 6000,
     after_limit: int = 2000,
 ) -> Context:
     """The context of a snapshot's cursor; limits in characters."""
     before = _LINE_END.sub("\n", _front_held_still(snapshot, before_limit))
     after = _LINE_END.sub("\n", snapshot.after(after_limit))
+    goes_below = after_accept and multiline != "never" and not snapshot.line_after.strip()
     return Context(
         uri=snapshot.uri,
         path=path,
@@ -79,7 +83,8 @@ def gather(
         after=after,
         indent=indent_of(before, after, snapshot.language),
         multiline=multiline == "always"
-        or (multiline == "auto" and wants_lines(snapshot.line_before, snapshot.line_after)),
+        or (multiline == "auto" and (goes_below or wants_lines(snapshot.line_before, snapshot.line_after))),
+        after_accept=goes_below,
     )
 
 

@@ -180,8 +180,12 @@ def template_for(model: str) -> str:
     return "suffix"
 
 
-def render(context: Context, fim: str, *, max_tokens: int, lane: Lane = "instant") -> Prompt:
+def render(
+    context: Context, fim: str, *, max_tokens: int, lane: Lane = "instant", reads_on: bool = False
+) -> Prompt:
     """The prompt for a context in the style `fim`, a key of TEMPLATES (KeyError otherwise).
+
+    `reads_on`: what comes behind the first line is wanted too, for the state after it.
 
     Control tokens that stand in the user's own text get a space behind their first character
     (`< |fim_middle|>`): the model still reads what is meant, the tokenizer no longer obeys it.
@@ -196,7 +200,7 @@ def render(context: Context, fim: str, *, max_tokens: int, lane: Lane = "instant
         prefix = healed(before) if fim == "prefix" else before
         rendered = template.form.format(prefix=prefix, suffix=after, path=path)
     # A chat model may begin with a line end, or a fence: the trimmer finds the end of its first line.
-    one_line = () if context.multiline or template.instructions else ("\n",)
+    one_line = () if context.multiline or reads_on or template.instructions else ("\n",)
     return Prompt(
         prefix=before,
         suffix=after,

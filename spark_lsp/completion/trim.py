@@ -34,7 +34,9 @@ class Trimmer:
     `text` is what can be shown so far: it only grows while the stream runs (at its end, white
     space and an unfinished line may go), it never holds half a stop string, and it is empty
     until its beginning is sure. `done` asks the caller to close the stream. `complete` says that
-    the text ended by itself and not by a limit.
+    the text ended by itself and not by a limit. `rest` is what the stream has said behind the text,
+    where the text ended because it was enough: what comes belongs to the state after it. It is None
+    where nothing useful can come: the text met what follows, repeated itself, or was wrapped in prose.
 
     The result does not depend on how the stream was cut into pieces.
     """
@@ -43,6 +45,7 @@ class Trimmer:
         self.text = ""
         self.done = False
         self.complete = False
+        self.rest: str | None = None
         self._context = context
         self._max_lines = max_lines
         # A line end as stop string is the limit to one line, which has to wait until a fence is skipped.
@@ -118,6 +121,10 @@ class Trimmer:
         verdict = self._verdict(
             lines, growing=not final and bool(pending[-1].strip()), alone=growing, final=final
         )
+        if verdict == "keep" and self._scope is not None:
+            verdict = self._scope.verdict(line, after_blank=self._line_ends > 1, growing=growing)
+            if verdict == "cut":
+                self._enough()
         if verdict != "keep":
             if verdict == "cut":
                 self._end(complete=True)
@@ -137,22 +144,30 @@ class Trimmer:
 
     def _enter(self, line: str) -> None:
         whole = self._whole(line)
-        if self._scope is None:
-            self._scope = Scope(whole, self._context)
-        else:
+        if self._scope is not None:
             self._scope.enter(whole)
+        elif line or not self._context.after_accept:
+            self._scope = Scope(whole, self._context)
+        # Behind an accepted line the answer is a block of its own, which may stand further out.
         self._closers.enter(line)
         self._lines.append(whole.rstrip())
         self._first, self._line_ends, self._looked = False, 0, 0
 
     def _end_line(self) -> None:
         self._line_ends += 1
-        if not self._context.multiline or self._line_ends > BLANK_LINES + 1:
+        if not self._context.multiline:
+            self._enough()
+            self._end(complete=True)
+        elif self._line_ends > BLANK_LINES + 1:
             self._end(complete=True)
         elif self._max_lines is not None and self._settled.count("\n") + 1 >= self._max_lines:
             self._end(complete=False)
         elif self._line_ends == 1 and self._settled:
             self.text = self._settled + "\n"
+
+    def _enough(self) -> None:
+        assert self._next is not None
+        self.rest = "\n" * self._line_ends + self._heard[self._next :]
 
     def _whole(self, line: str) -> str:
         """The line as it stands in the document: the cursor's has a beginning already."""
@@ -162,7 +177,7 @@ class Trimmer:
         """The line with the document's kind of indentation, and as deep as the model meant it."""
         if index == 0 and self._first and not self._line_ends:
             return line
-        return self._indentation.of(line, self._lines[-1] if self._scope is not None else None)
+        return self._indentation.of(line, None if self._first else self._lines[-1])
 
     def _verdict(self, lines: Sequence[str], *, growing: bool, alone: bool, final: bool) -> Verdict:
         """What becomes of the first of these lines. `alone`: it is the last one, and grows."""
@@ -172,9 +187,6 @@ class Trimmer:
             runs.meets(self._following, lines, growing=growing, final=final),
             runs.repeats(self._lines, lines, growing=growing, final=final),
         ]
-        if self._scope is not None:
-            after_blank = self._line_ends > 1
-            verdicts.append(self._scope.verdict(lines[0], after_blank=after_blank, growing=alone))
         return "cut" if "cut" in verdicts else "wait" if "wait" in verdicts else "keep"
 
     def _fence(self, line: str, *, growing: bool) -> Verdict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from spark_lsp.config.presets import PRESETS
 from spark_lsp.config.rules import (
@@ -57,6 +57,8 @@ NEEDS: Mapping[str, str] = {
 }
 """The setting that a kind cannot do without."""
 LANES: tuple[Lane, ...] = ("instant", "interactive", "batch")
+Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback"]
+MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
 MEBIBYTE = 1 << 20
 VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
@@ -126,6 +128,13 @@ class InlineSettings:
         "Switches suggestions on or off by language id. A language that is not named is on.",
         workspace="less",
     )
+    without: tuple[Mechanism, ...] = setting(
+        (),
+        several(choice(*MECHANISMS), f"a list of {', '.join(MECHANISMS)}"),
+        "Switches parts off, to measure what each is worth: `cache` answers from what was said before, "
+        "`flights` lets a stream go on without its request, `pieces` shows a text from its first line on, "
+        "`read_on` reads what comes behind the text that is shown, `feedback` learns from what you take.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +151,14 @@ class CacheSettings:
     persist: bool = setting(
         False,
         flag(),
-        "Keep them on disk between sessions, readable by you only. Not in effect yet.",
+        "Keep them, and how often you take them, on disk between sessions, readable by you only.",
         workspace="less",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class PrefetchSettings:
-    """Suggestions asked for ahead, for what you probably do next. Not in effect yet."""
+    """Suggestions asked for ahead, for what you probably do next."""
 
     enabled: bool = setting(True, flag(), "Ask ahead at all.", workspace="less")
     tokens_per_minute: int = setting(
@@ -235,6 +244,13 @@ class WorkspaceSettings:
         0.4,
         number(0, 1),
         "A prediction less probable than this is not shown.",
+        unit="probability",
+        workspace="any",
+    )
+    stand_in: float = setting(
+        0.85,
+        number(0, 1),
+        "A prediction at least so probable is shown at once and no model is asked; 1 always asks.",
         unit="probability",
         workspace="any",
     )

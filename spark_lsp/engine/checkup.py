@@ -174,6 +174,9 @@ class _Scale:
         if not self._first:
             self._first, self._first_tokens = self._last, delta.tokens
 
+    def ended(self) -> None:
+        """Nothing more to weigh."""
+
     def failed(self, error: BackendError) -> None:
         """What failed is told by who asked."""
 

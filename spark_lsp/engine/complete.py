@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.completion.along import Along
 from spark_lsp.completion.boundary import first_boundary
 from spark_lsp.completion.cache import Found, PrefixCache
-from spark_lsp.completion.context import gather
 from spark_lsp.completion.fit import fit
 from spark_lsp.completion.gates import refusal
-from spark_lsp.completion.prompt import render, template_for
-from spark_lsp.config import InlineSettings
+from spark_lsp.completion.pace import Pace
+from spark_lsp.completion.typed import typed_since
+from spark_lsp.config import Config
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Flight, Flights
-from spark_lsp.engine.race import race
+from spark_lsp.engine.launch import Launcher
+from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.prefetch import AHEAD, READ_ON, Prefetcher, Shown
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Hit, Offer, Prompt, Suggestion
+from spark_lsp.values import Hit, Offer, Suggestion
 
 log = logging.getLogger(__name__)
 
-AUTO_DEBOUNCE = 0.06
-"""Seconds: about the shortest interval between two keys (5% are under 57 ms). A burst costs one request."""
-
 INVOKED_DEADLINE = 10.0
 """Seconds that a person who asked for a suggestion is kept waiting."""
+
+SLOW = 1.5
+"""Times its usual first-token time: a backend that is never there by the deadline is waited for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,28 @@ class Query:
     selected: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is known of a query's document: its path, whether it may leave this process, and whether the
+    last change took a suggestion."""
+
+    path: str
+    private: bool = False
+    after_accept: bool = False
+
+
 class Answer(NamedTuple):
     """An offer, or none; `hit` says where it came from.
 
-    `tokens` of the model's are in the offer's text; `waited` is in seconds, from the keystroke on.
+    `tokens` of the model's are in the offer's text; `waited` is in seconds, from the keystroke on. With
+    `continues` it is what was on the screen before, less what was typed, and perhaps more at its end.
     """
 
     offer: Offer | None
     hit: Hit
-    tokens: int = 0
+    tokens: float = 0.0
     waited: float = 0.0
+    continues: bool = False
 
 
 NOTHING = Answer(None, "none")
@@ -66,33 +81,51 @@ NOTHING = Answer(None, "none")
 class Completer:
     """Answers queries of one session.
 
-    `current` tells whether a snapshot is what the editor has now, `shown` what others may see of a path.
+    `current` tells whether a snapshot is what the editor has now, `shown` what others may see of a path;
+    `keep` is told what may be remembered over restarts.
     """
 
     def __init__(
         self,
-        settings: InlineSettings,
+        config: Config,
         cache: PrefixCache,
         flights: Flights,
         fleet: Fleet,
+        metrics: Metrics,
         current: Callable[[Snapshot], bool],
         shown: Callable[[str], str],
+        keep: Callable[[Snapshot, Suggestion], None],
     ) -> None:
-        self.settings = settings
-        self.generation = 0
+        self.settings = config.inline
+        self.stand_in = config.workspace.stand_in
+        self.pace = Pace()
+        self.prefetcher = Prefetcher(
+            config.prefetch, fleet, flights, metrics, self._peek, self._others, self._ask_ahead
+        )
+        self._launcher = Launcher(
+            config.inline, cache, fleet, shown, self.prefetcher.may_read_on, self.prefetcher.allowance, keep
+        )
         self._cache = cache
         self._flights = flights
         self._fleet = fleet
         self._current = current
-        self._shown = shown
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._along: dict[str, Along] = {}
+        self._on_screen: dict[str, tuple[Snapshot, str]] = {}
 
-    def configure(self, settings: InlineSettings) -> None:
+    @property
+    def generation(self) -> int:
+        """How often the settings changed: what was made under other ones is not offered."""
+        return self._launcher.generation
+
+    def configure(self, config: Config) -> None:
         """Go on with other settings: what was made under the old ones is not offered any more."""
-        self.settings = settings
-        self.generation += 1
+        self.settings = self._launcher.settings = config.inline
+        self.stand_in = config.workspace.stand_in
+        self._launcher.generation += 1
         self._along.clear()
+        self._on_screen.clear()
+        self.prefetcher.configure(config.prefetch)
 
     def inserted(self, uri: str, line: int, column: int, text: str) -> None:
         """The user, or the editor for them, inserted text. Columns are code points."""
@@ -104,7 +137,7 @@ class Completer:
         """The document changed in another way."""
         self._along.pop(uri, None)
 
-    def now(self, query: Query, path: str) -> Answer | None:
+    def now(self, query: Query, place: Place) -> Answer | None:
         """The answer if nothing has to be waited for; None when a generation is needed or under way."""
         snapshot = query.snapshot
         self._end_turn(snapshot.uri)
@@ -112,57 +145,84 @@ class Completer:
         if along is not None and query.origin is None:
             offer = along.rest(snapshot.line, snapshot.column)
             if offer is not None:
-                return Answer(offer, "typed_through", along.tokens)
-        reason = self._refusal(snapshot, path)
+                return Answer(offer, "typed_through", along.tokens, continues=True)
+        self.prefetcher.moved(snapshot)
+        reason = self._refusal(snapshot, place.path)
         if reason is not None:
             log.debug("no suggestion: %s", reason)
             return NOTHING
+        if not self._uses("cache"):
+            return None
         found = self._cache.get(snapshot, generation=self.generation)
         if found is None or (found.negative and not query.automatic):
             return None
-        if found.rejected:
+        if found.rejected and query.automatic:
             return NOTHING
         if not found.suggestion.complete:
-            flight = self._flights.find(snapshot)
+            flight = self._find(snapshot)
             if flight is not None:
-                return self._offer(found, query, "flight") if _says_enough(found, snapshot) else None
-        answer = self._offer(found, query, "typed_through" if found.typed else "cached")
+                if not self._says_enough(found, snapshot):
+                    return None
+                flight.shown = True
+                return self._offer(found, query, place, "flight")
+        answer = self._offer(found, query, place, "typed_through" if found.typed else "cached")
         return None if answer.offer is None and found.typed else answer
 
-    async def later(self, query: Query, path: str, *, private: bool) -> Answer:
+    async def later(self, query: Query, place: Place) -> Answer:
         """The answer at its first boundary or the deadline; nothing when a newer query took its turn.
 
-        A `private` document is answered from this process only.
+        A private document is answered from this process only.
         """
         snapshot = query.snapshot
         turn = self._take_turn(snapshot.uri)
-        deadline = self._deadline(query)
+        flight = self._find(snapshot)
+        hit: Hit = "flight"
         try:
-            flight = self._flights.find(snapshot)
-            hit: Hit = "flight"
+            backends = self._fleet.choose("instant", local_only=place.private)
+            deadline = self._deadline(query, backends)
             if flight is None:
-                backends = self._fleet.choose("instant", local_only=private)
                 if not backends:
                     return NOTHING
                 hit = "workspace" if backends[0].name == NAME else "network"
                 if hit == "network" and query.automatic:
-                    await asyncio.wait([turn], timeout=self._debounce())
+                    if (answer := await self._stand_in(query, place)) is not None:
+                        return answer
+                    await self._debounce(turn, backends[0])
                     # What a session's start costs is not the backend's slowness.
                     if await self._fleet.warmed_up():
-                        deadline = self._deadline(query)
+                        deadline = self._deadline(query, backends)
                 if turn.done() or not self._current(query.origin or snapshot):
                     return NOTHING
-                flight = self._launch(query, path, backends)
-            return await self._wait(query, flight, turn, deadline, hit)
+                flight = self._launch(query, place, backends)
+            return await self._wait(query, place, flight, turn, deadline, hit)
         finally:
             if self._turns.get(snapshot.uri) is turn:
                 del self._turns[snapshot.uri]
+            if not self._uses("flights"):
+                self._flights.end_wanted(snapshot.uri)
+
+    def restore(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
+        """This was kept from an earlier session. What is known already is fresher."""
+        if self._peek(snapshot) is None:
+            self._cache.put(snapshot, suggestion, generation=self.generation)
+
+    def reject(self, snapshot: Snapshot, text: str) -> None:
+        """The user does not want this text in this state."""
+        self._cache.reject(snapshot, text, generation=self.generation)
+
+    async def prefill(self, snapshot: Snapshot, path: str) -> None:
+        """Have a server that can read what stands here, before the first key."""
+        backend = self.prefetcher.reader()
+        if backend is not None and self.settings.enabled and self._refusal(snapshot, path) is None:
+            await self._launcher.prefill(snapshot, path, backend)
 
     def ended(self, uri: str) -> None:
         """The document is gone."""
         self._end_turn(uri)
         self._along.pop(uri, None)
-        self._flights.end(uri)
+        self._on_screen.pop(uri, None)
+        self.prefetcher.ended(uri)
+        self._flights.end_all(uri)
         self._cache.forget(uri)
 
     # --- turns: at most one query of a document waits
@@ -179,28 +239,53 @@ class Completer:
 
     # --- generations
 
-    def _launch(self, query: Query, path: str, backends: list[Backend]) -> Flight:
-        snapshot = query.snapshot
-        context = gather(snapshot, path=self._shown(path), multiline=self.settings.multiline)
+    def _uses(self, mechanism: str) -> bool:
+        return mechanism not in self.settings.without
 
-        def prompt_for(backend: Backend) -> Prompt:
-            fim = backend.fim or template_for(backend.model)
-            prompt = render(context, fim, max_tokens=self.settings.max_tokens)
-            prompt = replace(prompt, invoked=not query.automatic, line=snapshot.line)
-            # The index knows files by where they are; to others that would tell the user's name, and more.
-            return replace(prompt, path=path) if backend.name == NAME else prompt
+    def _find(self, snapshot: Snapshot) -> Flight | None:
+        return self._flights.find(snapshot) if self._uses("flights") else None
 
-        generation = self.generation
-
-        def fill(origin: Snapshot, suggestion: Suggestion) -> None:
-            self._cache.put(origin, suggestion, generation=generation)
-
-        flight = Flight(snapshot, context, race(backends, prompt_for, self._fleet.record), fill)
-        self._flights.start(flight)
+    def _launch(self, query: Query, place: Place, backends: list[Backend]) -> Flight:
+        self.prefetcher.make_way(backends[0])
+        if not self._uses("cache"):
+            self._cache.forget(query.snapshot.uri)
+        flight = self._launcher.flight(
+            query.snapshot,
+            place.path,
+            backends,
+            limit=READ_ON,
+            invoked=not query.automatic,
+            after_accept=place.after_accept,
+            private=place.private,
+        )
+        self.pace.asked(time.monotonic())
+        self._flights.start(flight).add_done_callback(lambda task: self._landed(flight, place, task))
         return flight
 
+    def _ask_ahead(self, snapshot: Snapshot, path: str, backend: Backend, after_accept: bool) -> Flight:
+        return self._launcher.flight(
+            snapshot, path, [backend], limit=AHEAD, after_accept=after_accept, ahead=True
+        )
+
+    def _landed(self, flight: Flight, place: Place, task: asyncio.Task[None]) -> None:
+        """All of what a request saw the beginning of is there now."""
+        if task.cancelled() or not flight.shown:
+            return
+        origin = flight.reached
+        found = self._peek(origin)
+        if found is not None and not found.rejected:
+            offer = fit(found.suggestion, origin, "cached")
+            if offer is not None:
+                self.prefetcher.offered(Shown(origin, offer, place.path, place.after_accept))
+
     async def _wait(
-        self, query: Query, flight: Flight, turn: asyncio.Future[None], deadline: float, hit: Hit
+        self,
+        query: Query,
+        place: Place,
+        flight: Flight,
+        turn: asyncio.Future[None],
+        deadline: float,
+        hit: Hit,
     ) -> Answer:
         snapshot = query.snapshot
         loop = asyncio.get_running_loop()
@@ -208,48 +293,130 @@ class Completer:
             while True:
                 left = deadline - loop.time()
                 found = self._cache.get(snapshot, generation=self.generation)
-                if flight.landed or left <= 0 or (found is not None and _says_enough(found, snapshot)):
+                if flight.landed or left <= 0 or (found is not None and self._says_enough(found, snapshot)):
+                    break
+                if not flight.fits(snapshot):
                     break
                 await asyncio.wait([flight.moved, turn], timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 if turn.done():
                     return NOTHING
-        if found is None or not self._current(query.origin or snapshot):
+        if not self._current(query.origin or snapshot):
             return NOTHING
+        if found is None:
+            return await self._again(query, place, flight, turn, deadline)
+        if not flight.landed:
+            flight.shown = True
         if hit != "flight":
             # The first choice may have failed and another have answered.
             hit = "workspace" if found.suggestion.backend == NAME else "network"
-        return self._offer(found, query, hit)
+        return self._offer(found, query, place, hit)
+
+    async def _stand_in(self, query: Query, place: Place) -> Answer | None:
+        """The predictor's word, where it is as good as sure: then no model has to be asked."""
+        snapshot, embedded = query.snapshot, self._fleet.embedded
+        if embedded is None or self.stand_in >= 1:
+            return None
+        suggestion = await self._launcher.predict(snapshot, place.path, embedded)
+        if suggestion is None or (suggestion.confidence or 0.0) < self.stand_in:
+            return None
+        self._cache.put(snapshot, suggestion, generation=self.generation)
+        found = self._cache.get(snapshot, generation=self.generation)
+        if found is None or found.rejected or not self._current(query.origin or snapshot):
+            return None
+        answer = self._offer(found, query, place, "workspace")
+        return None if answer.offer is None else answer
+
+    async def _again(
+        self, query: Query, place: Place, flight: Flight, turn: asyncio.Future[None], deadline: float
+    ) -> Answer:
+        """What was waited for turned out to be the continuation of something else: ask for this one."""
+        snapshot = query.snapshot
+        same = typed_since(flight.reached, snapshot) == ""
+        if same or asyncio.get_running_loop().time() >= deadline:
+            return NOTHING
+        backends = self._fleet.choose("instant", local_only=place.private)
+        if not backends:
+            return NOTHING
+        hit: Hit = "workspace" if backends[0].name == NAME else "network"
+        if hit == "network" and query.automatic:
+            await self._debounce(turn, backends[0])
+            if turn.done() or not self._current(query.origin or snapshot):
+                return NOTHING
+        deadline = self._deadline(query, backends)
+        return await self._wait(query, place, self._launch(query, place, backends), turn, deadline, hit)
 
     # --- answers
 
-    def _offer(self, found: Found, query: Query, hit: Hit) -> Answer:
+    def _peek(self, snapshot: Snapshot) -> Found | None:
+        return self._cache.get(snapshot, generation=self.generation, peek=True)
+
+    def _others(self, snapshot: Snapshot, besides: str) -> list[Suggestion]:
+        return self._cache.others(snapshot, generation=self.generation, besides=besides)
+
+    def _offer(self, found: Found, query: Query, place: Place, hit: Hit) -> Answer:
         snapshot = query.snapshot
         offer = fit(found.suggestion, snapshot, hit)
         if offer is None:
+            self._on_screen.pop(snapshot.uri, None)
             return NOTHING
         share = len(offer.text) / max(found.typed + len(found.suggestion.text), 1)
-        tokens = max(1, round(found.suggestion.tokens * share))
-        if query.origin is None and self._flights.find(snapshot) is None:
+        tokens = found.suggestion.tokens * share
+        continues = self._continues(snapshot, offer)
+        if found.suggestion.speculative and hit != "network" and not continues:
+            hit = "speculative"
+        if query.origin is None:
+            self._show(snapshot, offer, tokens, place, continues=continues)
+        return Answer(offer, hit, tokens, continues=continues)
+
+    def _continues(self, snapshot: Snapshot, offer: Offer) -> bool:
+        """Whether this is what was on the screen, less what was typed since."""
+        origin, text = self._on_screen.get(snapshot.uri, (snapshot, ""))
+        typed = typed_since(origin, snapshot) if text else None
+        if not typed or len(typed) >= len(text):
+            return False
+        return text.startswith(typed) and offer.text.startswith(text[len(typed) :])
+
+    def _show(
+        self, snapshot: Snapshot, offer: Offer, tokens: float, place: Place, *, continues: bool
+    ) -> None:
+        self._on_screen[snapshot.uri] = snapshot, offer.text
+        if not self._uses("cache"):
+            return
+        if self._flights.covering(snapshot) is None:
             along = Along.of(offer, tokens, snapshot)
             if along is not None:
                 self._along[snapshot.uri] = along
-        return Answer(offer, hit, tokens)
+            if not continues:
+                shown = Shown(snapshot, offer, place.path, place.after_accept)
+                # Behind the answer: it is on its way when the next states are weighed.
+                asyncio.get_running_loop().call_soon(self.prefetcher.offered, shown)
 
     def _refusal(self, snapshot: Snapshot, path: str) -> str | None:
         if not self.settings.enabled:
             return "inline.enabled is off"
         return refusal(snapshot, path=path, languages=self.settings.languages)
 
-    def _deadline(self, query: Query) -> float:
-        patience = self.settings.deadline_ms / 1000 if query.automatic else INVOKED_DEADLINE
+    def _deadline(self, query: Query, backends: list[Backend]) -> float:
+        patience = self.settings.deadline_ms / 1000
+        if not query.automatic or not self._uses("pieces"):
+            patience = INVOKED_DEADLINE
+        usual = self._fleet.measured_ttft(backends[0].name) if backends else None
+        if usual is not None:
+            patience = max(patience, min(SLOW * usual, INVOKED_DEADLINE))
         return asyncio.get_running_loop().time() + patience
 
-    def _debounce(self) -> float:
+    async def _debounce(self, turn: asyncio.Future[None], backend: Backend) -> None:
+        """Wait whether another key comes, before the network is used."""
         setting = self.settings.debounce_ms
-        return AUTO_DEBOUNCE if setting == "auto" else setting / 1000
+        if setting == "auto":
+            delay = self.pace.delay(time.monotonic(), self._fleet.measured_ttft(backend.name))
+        else:
+            delay = setting / 1000
+        if delay > 0:
+            await asyncio.wait([turn], timeout=delay)
 
-
-def _says_enough(found: Found, snapshot: Snapshot) -> bool:
-    return (
-        found.suggestion.complete or first_boundary(found.suggestion.text, snapshot.line_before) is not None
-    )
+    def _says_enough(self, found: Found, snapshot: Snapshot) -> bool:
+        suggestion = found.suggestion
+        if suggestion.complete or not self._uses("pieces"):
+            return suggestion.complete
+        return first_boundary(suggestion.text, snapshot.line_before) is not None

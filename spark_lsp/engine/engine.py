@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,17 +13,17 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
 from spark_lsp.config import BackendSettings, Config
-from spark_lsp.engine.complete import NOTHING, Answer, Completer, Query
+from spark_lsp.engine.complete import NOTHING, Answer, Completer, Place, Query
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Flights
 from spark_lsp.engine.learn import Learner
+from spark_lsp.engine.memory import Memory
 from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.reactions import Reactions
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.text import Document, Encoding, Snapshot, column_of
 
 log = logging.getLogger(__name__)
-
-REMEMBERED_OFFERS = 512
 
 SETTLING = 0.3
 """Seconds that changes on disk are gathered for before they are read."""
@@ -35,6 +34,12 @@ IDLE = 30.0
 
 LOOKING_AGAIN = 60.0
 """Seconds after which opening a document looks for backends again."""
+
+RESTORED_AT_ONCE = 20
+"""Suggestions from the store: half a millisecond of the loop's time."""
+
+RESTING = 1.0
+"""Seconds without a key after which a place that was answered from the cache is read ahead."""
 
 StatusKind = Literal["Normal", "Warning", "Error", "Inactive"]
 
@@ -63,6 +68,7 @@ class Open:
 
     `private` tells whether its text may not leave this process: looking that up reads ignore
     files. `changed_at` is when its latest change arrived; `unanswered` until the first answer after it.
+    `resting` prefills where the cursor is when nothing happens.
     """
 
     document: Document
@@ -70,6 +76,7 @@ class Open:
     private: asyncio.Task[bool]
     changed_at: float
     unanswered: bool = False
+    resting: asyncio.TimerHandle | None = None
 
 
 class Engine:
@@ -81,8 +88,6 @@ class Engine:
         self._listener = listener
         self._tasks = Tasks()
         self._documents: dict[str, Open] = {}
-        self._offers: OrderedDict[str, Answer] = OrderedDict()
-        self._offered = 0
         self._folders: tuple[Path, ...] = ()
         self._folders_known = asyncio.Event()
         self._changed_files: set[Path] = set()
@@ -90,11 +95,22 @@ class Engine:
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0.0
         self._found: tuple[BackendSettings, ...] = ()
+        self._told: tuple[StatusKind, str] | None = None
         self._learner = Learner(config.workspace, config.privacy)
-        self._fleet = Fleet(self.metrics, listener.warn)
-        self._cache = PrefixCache(config.cache.max_bytes)
+        self._fleet = Fleet(self.metrics, listener.warn, self._tell_status)
+        self._memory = Memory(listener.warn)
         self._completer = Completer(
-            config.inline, self._cache, Flights(self._tasks), self._fleet, self._is_current, self._shown
+            config,
+            PrefixCache(config.cache.max_bytes),
+            Flights(self._tasks),
+            self._fleet,
+            self.metrics,
+            self._is_current,
+            self._shown,
+            self._memory.keep,
+        )
+        self.reactions = Reactions(
+            self.metrics, self._completer.prefetcher.odds, self._completer.reject, learns=self._learns
         )
 
     # --- life
@@ -102,12 +118,18 @@ class Engine:
     async def start(self, folders: Sequence[Path]) -> None:
         """Make the backends and begin to learn the folders in the background."""
         await self._fleet.configure(self.config, self._learner)
+        await self._remember()
         self.set_folders(folders)
         if self._finds_backends:
             self._looking = self._tasks.start(self._discover(), "discover")
         else:
             self._tasks.start(self._fleet.connect(), "connect")
         self._tell_status()
+
+    async def _remember(self) -> None:
+        """Go on with the odds of earlier sessions, if they were kept."""
+        odds = await self._memory.configure(self.config, self.reactions.odds)
+        self.reactions.odds = self._completer.prefetcher.odds = odds
 
     @property
     def _finds_backends(self) -> bool:
@@ -168,7 +190,9 @@ class Engine:
         if config == self.config:
             return
         before, self.config = self.config, config
-        self._completer.configure(config.inline)
+        self._completer.configure(config)
+        self.reactions.learns = self._learns
+        await self._remember()
         if (before.workspace, before.privacy) != (config.workspace, config.privacy):
             self._learner.stop()
             self._learner = Learner(config.workspace, config.privacy)
@@ -185,17 +209,31 @@ class Engine:
     async def close(self) -> None:
         self._learner.stop()
         await self._tasks.close()
+        await self._memory.aclose(self.reactions.odds)
         await self._fleet.aclose()
 
     def _tell_status(self) -> None:
+        """Tell the client how things stand, when they stand differently than before."""
+        status = self._status()
+        if status != self._told:
+            self._told = status
+            self._listener.status(*status)
+
+    def _status(self) -> tuple[StatusKind, str]:
         if not self.config.inline.enabled:
-            self._listener.status("Inactive", "switched off by inline.enabled")
-        elif names := self._fleet.networked:
-            self._listener.status("Normal", f"backends: {', '.join(names)}")
-        elif self.config.workspace.enabled:
-            self._listener.status("Normal", "workspace only: set CEREBRAS_API_KEY or start a local model")
-        else:
-            self._listener.status("Warning", "no backend: none is configured and workspace.enabled is off")
+            return "Inactive", "switched off by inline.enabled"
+        answering, failing = self._fleet.networked
+        failed = f"no answer from {', '.join(failing)}"
+        if answering:
+            return "Normal", f"backends: {', '.join(answering)}" + (f"; {failed}" if failing else "")
+        if not self.config.workspace.enabled:
+            return (
+                "Warning",
+                failed if failing else "no backend: none is configured and workspace.enabled is off",
+            )
+        if failing:
+            return "Warning", f"{failed}; workspace only"
+        return "Normal", "workspace only: set CEREBRAS_API_KEY or start a local model"
 
     # --- documents
 
@@ -203,12 +241,31 @@ class Engine:
         self, uri: str, path: str, text: str, *, language: str, version: int, encoding: Encoding
     ) -> None:
         document = Document(uri, text, language=language, version=version, encoding=encoding)
+        self.reactions.opened(uri)
         self._documents[uri] = Open(document, path, self._look_up_privacy(path), time.monotonic())
         if self._finds_backends and time.monotonic() - self._looked_at > LOOKING_AGAIN:
             self._looking = self._tasks.start(self._discover(), "discover")
         if self.config.workspace.enabled:
             self._learner.opened(path, document)
             self._tasks.start(self._learner.settle(path), f"settle {uri}")
+        self._tasks.start(self._restore(uri, language), f"restore {uri}")
+        end = document.lines.count - 1
+        self._tasks.start(
+            self._prefill(self._documents[uri], document.snapshot(end, len(document.lines[end]))),
+            f"prefill {uri}",
+        )
+
+    async def _restore(self, uri: str, language: str) -> None:
+        for index, (snapshot, suggestion) in enumerate(await self._memory.restored(uri, language)):
+            if uri in self._documents:
+                self._completer.restore(snapshot, suggestion)
+            if index % RESTORED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _prefill(self, entry: Open, snapshot: Snapshot) -> None:
+        """Have the server read what was opened, or where the cursor rests, if it does that for nothing."""
+        if not await asyncio.shield(entry.private) and self._is_current(snapshot):
+            await self._completer.prefill(snapshot, entry.path)
 
     def change(self, uri: str, version: int, changes: Iterable[Change]) -> None:
         entry = self._documents.get(uri)
@@ -228,6 +285,8 @@ class Engine:
         if now - entry.changed_at > IDLE:
             self._tasks.start(self._fleet.connect(), "connect after idling")
         entry.changed_at, entry.unanswered = now, True
+        self.reactions.begin(uri)
+        self._completer.pace.typed(now)
         for change in changes:
             self._apply(entry, change)
 
@@ -246,12 +305,16 @@ class Engine:
                 self._completer.changed(document.uri)
         if self.config.workspace.enabled:
             self._learner.edited(entry.path, document.lines, span)
+        self.reactions.changed(document.uri, change.text, span, document.lines)
 
     def close_document(self, uri: str) -> None:
         entry = self._documents.pop(uri, None)
         if entry is None:
             return
+        if entry.resting is not None:
+            entry.resting.cancel()
         self._completer.ended(uri)
+        self.reactions.closed(uri)
         self._learner.closed(entry.path)
         self.files_changed([Path(entry.path)])
 
@@ -292,8 +355,8 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
-        answer = self._completer.now(query, entry.path)
-        return None if answer is None else self._count(answer, entry, arrived)
+        answer = self._completer.now(query, self._place(entry))
+        return None if answer is None else self._count(answer, entry, query, arrived)
 
     async def complete_later(self, query: Query) -> Answer:
         """The answer after waiting for a generation. Raises nothing but CancelledError."""
@@ -301,35 +364,38 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
-        private = entry.private.result() if entry.private.done() else await asyncio.shield(entry.private)
-        return self._count(await self._completer.later(query, entry.path, private=private), entry, arrived)
+        if not entry.private.done():
+            await asyncio.shield(entry.private)
+        return self._count(await self._completer.later(query, self._place(entry)), entry, query, arrived)
 
-    def remember(self, answer: Answer) -> str:
-        """A name for an offer that is shown, by which `accepted` knows it again."""
-        self._offered += 1
-        name = str(self._offered)
-        self._offers[name] = answer
-        if len(self._offers) > REMEMBERED_OFFERS:
-            self._offers.popitem(last=False)
-        self.metrics.shown += 1
-        return name
+    def _place(self, entry: Open) -> Place:
+        private = entry.private.done() and entry.private.result()
+        return Place(entry.path, private, self.reactions.after_accept(entry.document.uri))
 
-    def accepted(self, name: str) -> None:
-        """The user took this offer."""
-        answer = self._offers.pop(name, None)
-        if answer is None:
-            log.info("an offer was accepted that is not remembered: %s", name)
-            return
-        self.metrics.took(answer.tokens, answer.waited)
+    @property
+    def _learns(self) -> bool:
+        return "feedback" not in self.config.inline.without
 
-    def _count(self, answer: Answer, entry: Open, arrived: float) -> Answer:
+    def _count(self, answer: Answer, entry: Open, query: Query, arrived: float) -> Answer:
         # An editor that waits before it asks makes the person wait just the same; but one who comes
         # back to a place after a while has waited for nothing.
         since = entry.changed_at if entry.unanswered else arrived
         entry.unanswered = False
         waited = time.monotonic() - min(since, arrived)
         self.metrics.answered(answer.hit, waited)
-        return answer._replace(waited=waited)
+        if answer.hit in ("cached", "speculative"):
+            self._rest(entry, query)
+        return self.reactions.answered(query.snapshot.uri, answer, waited)
+
+    def _rest(self, entry: Open, query: Query) -> None:
+        if entry.resting is not None:
+            entry.resting.cancel()
+
+        def rested() -> None:
+            if self._is_current(query.snapshot):
+                self._tasks.start(self._prefill(entry, query.snapshot), "prefill")
+
+        entry.resting = asyncio.get_running_loop().call_later(RESTING, rested)
 
     def metrics_report(self) -> dict[str, Any]:
         index = self._learner.index

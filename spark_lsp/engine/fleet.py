@@ -7,18 +7,18 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.backends.registry import make
 from spark_lsp.config import BackendSettings, Config
 from spark_lsp.engine.embedded import NAME, WorkspaceBackend
 from spark_lsp.engine.learn import Learner
-from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.metrics import Metrics, percentiles
 from spark_lsp.errors import BackendError, SparkError
-from spark_lsp.routing.choose import Candidate, choose
+from spark_lsp.routing.choose import Candidate, Choice, choose
 from spark_lsp.routing.health import Health
-from spark_lsp.values import Delta, Lane
+from spark_lsp.values import Delta, Lane, Usage
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,40 @@ WARM_UP = 1.0
 Warn = Callable[[str], None]
 """Tells the user something that they can do something about."""
 
+REQUESTS_KEPT = 4
+TOKENS_KEPT = 4_000
+"""What of a rate limit is kept for requests that somebody waits for."""
+
+
+RATED = 8
+"""Tokens from which on an answer says something about a backend's speed."""
+
+
+class Speed(NamedTuple):
+    """How fast a backend is, as it was measured: seconds to the first token, tokens a second."""
+
+    ttft: float = 0.3
+    rate: float = 100.0
+
+    def until(self, tokens: float) -> float:
+        """Seconds until so many tokens are here."""
+        return self.ttft + tokens / self.rate
+
 
 class Fleet:
-    """Every backend by name, and what is known of each."""
+    """Every backend by name, and what is known of each. `changed` is called when one fails or is back."""
 
-    def __init__(self, metrics: Metrics, warn: Warn) -> None:
+    def __init__(self, metrics: Metrics, warn: Warn, changed: Callable[[], None] = lambda: None) -> None:
         self._metrics = metrics
         self._warn = warn
+        self._changed = changed
         self._health = Health()
         self._warm = asyncio.Event()
         self._configuring = asyncio.Lock()
         self._backends: dict[str, Backend] = {}
         self._settings: dict[str, BackendSettings] = {}
         self._reported: set[tuple[str, type[BackendError]]] = set()
+        self._limits: dict[str, tuple[Usage, float]] = {}
 
     async def configure(self, config: Config, learner: Learner) -> None:
         """Make what the settings name; keep a backend, and its connections, whose settings did not change."""
@@ -72,14 +93,55 @@ class Fleet:
 
     def choose(self, lane: Lane, *, local_only: bool = False) -> list[Backend]:
         """Whom to ask, in order. `local_only`: nothing may leave this process."""
+        choice = self._choice(lane, local_only=local_only)
+        self._metrics.routing.append({"lane": lane, "order": list(choice.names), "reason": choice.reason})
+        return [self._backends[name] for name in choice.names]
+
+    def _choice(self, lane: Lane, *, local_only: bool = False) -> Choice:
         candidates = [
             Candidate(name, backend.lanes, embedded=name == NAME)
             for name, backend in self._backends.items()
             if name == NAME or not local_only
         ]
-        choice = choose(candidates, lane, self._health, time.monotonic())
-        self._metrics.routing.append({"lane": lane, "order": list(choice.names), "reason": choice.reason})
-        return [self._backends[name] for name in choice.names]
+        return choose(candidates, lane, self._health, time.monotonic())
+
+    def ahead(self, *, metered: bool) -> Backend | None:
+        """Whom to ask for what nobody waits for: whoever would be asked anyway, if that is cheap there."""
+        name = next(iter(self._choice("instant").names), NAME)
+        return self._backends[name] if self.cheap(name, metered=metered) else None
+
+    @property
+    def embedded(self) -> Backend | None:
+        """The predictor of this process."""
+        return self._backends.get(NAME)
+
+    def cheap(self, name: str, *, metered: bool) -> bool:
+        """Whether asking this one costs neither money (unless `metered`) nor what the rate limit leaves."""
+        settings = self._settings.get(name)
+        if settings is None or (settings.metered and not metered):
+            return False
+        usage, until = self._limits.get(name, (Usage(), 0.0))
+        if time.monotonic() >= until:
+            return True
+        few_requests = usage.requests_left is not None and usage.requests_left <= REQUESTS_KEPT
+        few_tokens = usage.tokens_left is not None and usage.tokens_left <= TOKENS_KEPT
+        return not few_requests and not few_tokens
+
+    def slots(self, name: str) -> int:
+        """How many requests it serves at a time, 0 where that is not known."""
+        settings = self._settings.get(name)
+        return 0 if settings is None else settings.slots
+
+    def speed(self, name: str) -> Speed:
+        """The medians of late, or what is usual for what was not measured yet."""
+        score, usual = self._metrics.backend(name), Speed()
+        ttft = percentiles(score.ttft_ms)["p50"] / 1000 if score.ttft_ms else usual.ttft
+        rate = percentiles(score.tokens_per_s)["p50"] if score.tokens_per_s else usual.rate
+        return Speed(ttft, rate)
+
+    def measured_ttft(self, name: str) -> float | None:
+        """Seconds, None while nothing was heard of it."""
+        return self.speed(name).ttft if self._metrics.backend(name).ttft_ms else None
 
     def record(self, backend: Backend) -> Record:
         return Record(backend.name, self)
@@ -106,10 +168,11 @@ class Fleet:
         self._settings = {}
 
     @property
-    def networked(self) -> list[str]:
-        """The names of the backends outside this process that are not resting."""
-        now = time.monotonic()
-        return [name for name in self._backends if name != NAME and self._health.usable(name, now)]
+    def networked(self) -> tuple[list[str], list[str]]:
+        """The names of the backends outside this process: those that answer, those that failed last time."""
+        names = [name for name in self._backends if name != NAME]
+        failed = [name for name in names if self._health.failing(name)]
+        return [name for name in names if name not in failed], failed
 
     def report(self) -> dict[str, Any]:
         now = time.monotonic()
@@ -119,12 +182,19 @@ class Fleet:
 
     def _failed(self, name: str, error: BackendError) -> None:
         self._health.failed(name, error, time.monotonic())
+        self._changed()
         if (name, type(error)) not in self._reported:
             self._reported.add((name, type(error)))
             self._warn(f"{name}: {error.message}" + (f". {error.advice}" if error.advice else ""))
 
+    def _limited(self, name: str, usage: Usage) -> None:
+        if usage.requests_left is not None or usage.tokens_left is not None:
+            resets = 60.0 if usage.resets_ms is None else usage.resets_ms / 1000
+            self._limits[name] = usage, time.monotonic() + resets
+
     def _answered(self, name: str) -> None:
-        self._health.succeeded(name)
+        if self._health.succeeded(name):
+            self._changed()
         self._reported = {known for known in self._reported if known[0] != name}
 
 
@@ -138,19 +208,26 @@ class Record:
         self._score.requests += 1
         self._started = time.monotonic()
         self._first: float | None = None
+        self._last = self._started
         self._tokens = 0
 
     def heard(self, delta: Delta) -> None:
         now = time.monotonic()
         if delta.text:
             self._tokens += delta.tokens
+            self._last = now
             self._fleet._metrics.tokens["generated"] += delta.tokens
             if self._first is None:
                 self._first = now
                 self._score.ttft_ms.append((now - self._started) * 1000)
                 self._fleet._answered(self._name)
-        if delta.finish is not None and self._first is not None and now > self._first and self._tokens > 1:
-            self._score.tokens_per_s.append((self._tokens - 1) / (now - self._first))
+        if delta.usage is not None:
+            self._fleet._limited(self._name, delta.usage)
+
+    def ended(self) -> None:
+        """No more will be heard, by whoever's wish."""
+        if self._first is not None and self._tokens >= RATED and self._last > self._first:
+            self._score.tokens_per_s.append((self._tokens - 1) / (self._last - self._first))
 
     def failed(self, error: BackendError) -> None:
         self._score.errors += 1

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
+from spark_lsp.backends.base import Backend
 from spark_lsp.completion.context import Context
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.completion.typed import typed_since
@@ -22,7 +25,7 @@ from spark_lsp.engine.race import Step
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.errors import BackendError
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Suggestion
+from spark_lsp.values import Prompt, Suggestion
 
 log = logging.getLogger(__name__)
 
@@ -30,48 +33,145 @@ GRACE = 1.0
 """Seconds a flight goes on with nobody waiting: the next keystroke usually wants it again."""
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """A cursor that text is generated for, and what surrounds it."""
+
+    snapshot: Snapshot
+    context: Context
+
+
+Fill = Callable[[Snapshot, Suggestion], None]
+Follow = Callable[[Backend, State, str, str], tuple[State, str] | None]
+"""(who speaks, state, the text for it, what was said behind that) -> the state after it, and what was said
+for that one; None when it is not wanted."""
+
+
+class Allowance(Protocol):
+    """What may be said ahead of need."""
+
+    def spend(self, tokens: int) -> bool:
+        """Takes note of tokens that came; False when there may be no more."""
+        ...
+
+    def renew(self) -> None:
+        """The user has caught up: it is as large again as it was."""
+        ...
+
+
+class Tally:
+    """How many tokens each part of a stream had: models say long words in one and a bracket in one."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self._ends: list[int] = []
+        self._counts: list[int] = [0]
+
+    def add(self, characters: int, tokens: int) -> None:
+        self.characters += characters
+        self._ends.append(self.characters)
+        self._counts.append(self._counts[-1] + tokens)
+
+    def within(self, start: int, length: int) -> float:
+        """Tokens in so many characters from there on; parts of one count as parts."""
+        return self._until(start + length) - self._until(start)
+
+    def _until(self, place: int) -> float:
+        index = bisect_left(self._ends, place)
+        if index == len(self._ends):
+            return self._counts[-1]
+        begin = self._ends[index - 1] if index else 0
+        share = (place - begin) / (self._ends[index] - begin)
+        return self._counts[index] + share * (self._counts[index + 1] - self._counts[index])
+
+
 class Flight:
     """One generation, and who waits for it.
 
-    `suggestion` is the text so far; `landed` turns true when no more will come;
-    `moved` is done, and replaced by a new one, at each change of either.
+    `suggestion` is the text so far; `landed` turns true when no more will come; `moved` is done, and
+    replaced by a new one, at each change of either. With `ahead` nobody asked for it yet: what it
+    says is taken from the `allowance`, and ends there. When the text for its state is there and the
+    stream goes on, `follow` may say for which state it is read on, and that is ahead of need, too.
     """
 
     def __init__(
         self,
-        origin: Snapshot,
-        context: Context,
+        state: State,
         steps: AsyncGenerator[Step, None],
-        fill: Callable[[Snapshot, Suggestion], None],
+        fill: Fill,
+        *,
+        follow: Follow | None = None,
+        allowance: Allowance | None = None,
+        ahead: bool = False,
     ) -> None:
-        self.origin = origin
+        self.ahead = ahead
+        self.shown = False
         self.suggestion = Suggestion("", complete=False)
         self.landed = False
         self._loop = asyncio.get_running_loop()
         self.moved: asyncio.Future[None] = self._loop.create_future()
-        self._context = context
+        self._state = state
+        self._passed: list[tuple[Snapshot, str]] = []
+        self._reached = 0
         self._steps = steps
         self._fill = fill
-        self._tokens_heard = 0
-        self._characters_heard = 0
+        self._follow = follow
+        self._allowance = allowance
+        self._batch = Batch()
+        self._trimmer: Trimmer | None = None
+        self._speaker: Backend | None = None
+        self._heard = Tally()
+        self._begun_at = 0
         self._trimming: asyncio.TimerHandle | None = None
+        self._through = False
         self._waiters = 0
         self._wanted_at = self._loop.time()
 
     def __repr__(self) -> str:
-        state = "landed" if self.landed else f"{self._waiters} waiting"
-        return f"<Flight {self.origin!r} {self.suggestion.text!r} {state}>"
+        state = "landed" if self.landed else "ahead" if self.ahead else f"{self._waiters} waiting"
+        return f"<Flight {self.reached!r} {self.suggestion.text!r} {state}>"
+
+    @property
+    def uri(self) -> str:
+        return self._state.snapshot.uri
+
+    @property
+    def reached(self) -> Snapshot:
+        """The furthest of its states that was asked for; the one that it was started for to begin with."""
+        if self._reached == len(self._passed):
+            return self._state.snapshot
+        return self._passed[self._reached][0]
+
+    @property
+    def reads_on(self) -> bool:
+        """What comes is for a state that nobody has asked for yet."""
+        return len(self._passed) > self._reached
 
     def fits(self, snapshot: Snapshot) -> bool:
         """What was typed since starts with what was said, or the other way round."""
-        typed = typed_since(self.origin, snapshot)
-        if typed is None:
-            return False
-        said = self.suggestion.text
-        return said.startswith(typed) or typed.startswith(said)
+        return self._stage(snapshot) is not None
 
-    def want(self) -> None:
+    def _stage(self, snapshot: Snapshot) -> int | None:
+        """Which of its states leads here."""
+        for index, (origin, text) in enumerate(self._passed):
+            typed = typed_since(origin, snapshot)
+            if typed is not None and text.startswith(typed) and len(typed) < max(len(text), 1):
+                return index
+        typed = typed_since(self._state.snapshot, snapshot)
+        said = self.suggestion.text
+        if typed is not None and (said.startswith(typed) or typed.startswith(said)):
+            return len(self._passed)
+        return None
+
+    def want(self, snapshot: Snapshot) -> None:
+        """Somebody asks what follows here: what it says for this state is not ahead of need."""
+        self.ahead = False
         self._wanted_at = self._loop.time()
+        stage = self._stage(snapshot)
+        if stage is not None and stage > self._reached:
+            self._reached = stage
+            if self._allowance is not None:
+                self._allowance.renew()
 
     @contextmanager
     def wanted(self) -> Iterator[None]:
@@ -81,85 +181,125 @@ class Flight:
             yield
         finally:
             self._waiters -= 1
-            self.want()
+            self._wanted_at = self._loop.time()
 
     @property
     def unwanted(self) -> bool:
-        return not self._waiters and self._loop.time() - self._wanted_at > GRACE
+        """Nobody waits, nobody looks at what it has said, and nobody bet on it."""
+        if self._waiters or self.ahead or self.shown or self.reads_on:
+            return False
+        return self._loop.time() - self._wanted_at > GRACE
 
     async def fly(self) -> None:
         """Read the stream to its end; close it when trimmed text needs no more."""
-        trimmer: Trimmer | None = None
-        batch, speaker = Batch(), None
         try:
             async with aclosing(self._steps) as steps:
                 async for step in steps:
-                    if trimmer is None or step.backend is not speaker:
-                        speaker, trimmer, batch = step.backend, self._reader(step), Batch()
-                    self._take(trimmer, batch, step)
-                    if trimmer.done:
+                    if step.backend is not self._speaker:
+                        self._begin(step)
+                    if self._take(step):
                         break
-            if trimmer is not None:
-                self._finish(trimmer)
+            if self._trimmer is not None and not self._through:
+                self._settle()
         except BackendError as error:
             log.info("%s ended early: %s", self, error)
-            if trimmer is not None:
-                trimmer.feed(batch.take(self._loop.time()))
-                trimmer.finish("unknown")
-                if trimmer.text:
-                    self._finish(trimmer)
+            if self._trimmer is not None:
+                self._trimmer.feed(self._batch.take(self._loop.time()))
+                self._trimmer.finish("unknown")
+                if self._trimmer.text:
+                    self._settle()
         finally:
             self._trim_no_later()
             self.landed = True
             self._announce()
 
-    def _reader(self, step: Step) -> Trimmer:
+    def _begin(self, step: Step) -> None:
         self._trim_no_later()
-        return Trimmer(self._context, stop=step.prompt.stop)
+        self._speaker, self._batch = step.backend, Batch()
+        self._trimmer = Trimmer(self._state.context, stop=step.prompt.stop)
 
-    def _take(self, trimmer: Trimmer, batch: Batch, step: Step) -> None:
+    def _take(self, step: Step) -> bool:
+        """Read one step; True when no more is needed."""
         delta = step.delta
         if delta.text:
-            self._tokens_heard += delta.tokens
-            self._characters_heard += len(delta.text)
-        if batch.add(delta.text, self._loop.time()) or delta.finish is not None:
-            self._trim(trimmer, batch, step)
-        elif self._trimming is None:
+            self._heard.add(len(delta.text), delta.tokens)
+        may_go_on = True
+        if delta.text and self._allowance is not None and (self.ahead or self.reads_on):
+            may_go_on = self._allowance.spend(delta.tokens)
+        if not may_go_on and delta.finish is None:
+            step = replace(step, delta=replace(delta, finish="length"))
+        delta = step.delta
+        if self._batch.add(delta.text, self._loop.time()) or delta.finish is not None:
+            return self._trim(step)
+        if self._trimming is None:
             # Many tokens may come in one packet, and the next packet late.
-            self._trimming = self._loop.call_later(INTERVAL, self._trim, trimmer, batch, step)
+            self._trimming = self._loop.call_later(INTERVAL, self._trim, step)
+        return self._through
 
-    def _trim(self, trimmer: Trimmer, batch: Batch, step: Step) -> None:
+    def _trim(self, step: Step) -> bool:
         self._trim_no_later()
-        before = trimmer.text
-        trimmer.feed(batch.take(self._loop.time()))
-        if step.delta.finish is not None:
-            trimmer.finish(step.delta.finish)
+        said = self._batch.take(self._loop.time())
+        while not self._through:
+            trimmer = self._trimmer
+            assert trimmer is not None
+            before = trimmer.text
+            trimmer.feed(said)
+            if step.delta.finish is not None:
+                trimmer.finish(step.delta.finish)
+            self._say(trimmer, step)
+            if not trimmer.done:
+                if trimmer.text != before:
+                    self._fill(self._state.snapshot, self.suggestion)
+                    self._announce()
+                break
+            self._settle()
+            self._announce()
+            following = self._next_state(trimmer)
+            if following is None:
+                self._through = True
+            else:
+                said = self._read_on(*following, step.prompt)
+        return self._through
+
+    def _say(self, trimmer: Trimmer, step: Step) -> None:
         self.suggestion = Suggestion(
             trimmer.text,
             backend=step.backend.name,
             model=step.backend.model,
-            tokens=self._tokens_in(trimmer.text),
+            tokens=round(self._heard.within(self._begun_at, len(trimmer.text))),
             complete=False,
             confidence=step.delta.confidence,
+            speculative=self.ahead or self.reads_on,
         )
-        if trimmer.text != before:
-            self._fill(self.origin, self.suggestion)
-            self._announce()
+
+    def _next_state(self, trimmer: Trimmer) -> tuple[State, str] | None:
+        if self._follow is None or trimmer.rest is None or not trimmer.complete:
+            return None
+        assert self._speaker is not None
+        return self._follow(self._speaker, self._state, trimmer.text, trimmer.rest)
+
+    def _read_on(self, state: State, said: str, prompt: Prompt) -> str:
+        self._passed.append((self._state.snapshot, self.suggestion.text))
+        self._begun_at = self._heard.characters - len(said)
+        self._state = state
+        self._trimmer = Trimmer(state.context, stop=prompt.stop)
+        self.suggestion = Suggestion("", complete=False, speculative=True)
+        return said
 
     def _trim_no_later(self) -> None:
         if self._trimming is not None:
             self._trimming.cancel()
             self._trimming = None
 
-    def _tokens_in(self, text: str) -> int:
-        """How many of the tokens heard are in what the trimmer left of them."""
-        return round(self._tokens_heard * len(text) / max(self._characters_heard, 1))
-
-    def _finish(self, trimmer: Trimmer) -> None:
+    def _settle(self) -> None:
+        """The text for this state is all there."""
+        trimmer = self._trimmer
+        assert trimmer is not None
         self.suggestion = replace(self.suggestion, text=trimmer.text, complete=trimmer.complete)
         # A model that had nothing to say is not asked again here; the predictor may know more by then.
-        if trimmer.text or self.suggestion.backend != NAME:
-            self._fill(self.origin, self.suggestion)
+        # Read on and cut off before a word was said is no answer either.
+        if trimmer.text or (self.suggestion.backend != NAME and (trimmer.complete or not self.reads_on)):
+            self._fill(self._state.snapshot, self.suggestion)
 
     def _announce(self) -> None:
         moved, self.moved = self.moved, self._loop.create_future()
@@ -167,41 +307,78 @@ class Flight:
 
 
 class Flights:
-    """All flights, at most one per document: a document has one cursor that types."""
+    """All flights: of each document at most one that is wanted now, and those ahead of need."""
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
-        self._flying: dict[str, tuple[Flight, asyncio.Task[None]]] = {}
+        self._flying: dict[str, list[tuple[Flight, asyncio.Task[None]]]] = {}
 
     def __len__(self) -> int:
-        return sum(not flight.landed for flight, _ in self._flying.values())
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[Flight]:
+        """Those that have not landed."""
+        return iter(
+            [flight for flights in self._flying.values() for flight, _ in flights if not flight.landed]
+        )
 
     def find(self, snapshot: Snapshot) -> Flight | None:
-        """The flight under way that fits what stands there now. One that does not is ended."""
-        entry = self._flying.get(snapshot.uri)
-        if entry is None:
-            return None
-        flight, _ = entry
-        if flight.landed:
-            return None
-        if flight.fits(snapshot):
-            flight.want()
-            return flight
-        self.end(snapshot.uri)
-        return None
+        """The flight under way that fits what stands there now, wanted from now on.
 
-    def start(self, flight: Flight) -> None:
-        uri = flight.origin.uri
-        self.end(uri)
+        One that was wanted before and does not fit is ended. Those ahead of need stay: whoever bet on them
+        knows whether the bet is lost.
+        """
+        found = self.covering(snapshot)
+        for flight, _ in self._flying.get(snapshot.uri, ()):
+            if flight is not found and not flight.ahead:
+                self.end(flight)
+        if found is not None:
+            found.want(snapshot)
+        return found
+
+    def covering(self, snapshot: Snapshot) -> Flight | None:
+        """The same, without consequences."""
+        flights = [
+            flight
+            for flight, _ in self._flying.get(snapshot.uri, ())
+            if not flight.landed and flight.fits(snapshot)
+        ]
+        return min(flights, key=lambda flight: flight.ahead, default=None)
+
+    def start(self, flight: Flight) -> asyncio.Task[None]:
+        uri = flight.uri
+        if not flight.ahead:
+            self.end_wanted(uri)
         task = self._tasks.start(flight.fly(), f"flight {uri}")
-        self._flying[uri] = flight, task
+        self._flying.setdefault(uri, []).append((flight, task))
+        task.add_done_callback(lambda _: self._forget(uri, flight))
         self._end_when_unwanted(flight, task)
+        return task
 
-    def end(self, uri: str) -> None:
-        """Close the stream of this document, if any."""
-        entry = self._flying.pop(uri, None)
-        if entry is not None:
-            entry[1].cancel()
+    def end(self, flight: Flight) -> None:
+        """Close its stream."""
+        for one, task in self._flying.get(flight.uri, ()):
+            if one is flight:
+                task.cancel()
+        self._forget(flight.uri, flight)
+
+    def end_wanted(self, uri: str) -> None:
+        """Close the stream of this document that was asked for, if any."""
+        for flight, _ in list(self._flying.get(uri, ())):
+            if not flight.ahead:
+                self.end(flight)
+
+    def end_all(self, uri: str) -> None:
+        """Close all streams of this document."""
+        for flight, _ in list(self._flying.get(uri, ())):
+            self.end(flight)
+
+    def _forget(self, uri: str, flight: Flight) -> None:
+        left = [entry for entry in self._flying.get(uri, ()) if entry[0] is not flight]
+        if left:
+            self._flying[uri] = left
+        else:
+            self._flying.pop(uri, None)
 
     def _end_when_unwanted(self, flight: Flight, task: asyncio.Task[None]) -> None:
         if task.done():

@@ -54,7 +54,7 @@ class Metrics:
         self._waited: dict[str, deque[float]] = {hit: deque(maxlen=RECENT) for hit in self.hits}
         self.accepted = 0
         self.shown = 0
-        self.tokens = {"generated": 0, "accepted": 0, "wasted": 0, "prefetched": 0}
+        self.tokens = {"generated": 0, "accepted": 0, "prefetched": 0}
         self._waited_for_accepted = 0.0
         self.backends: dict[str, BackendScore] = {}
         self.routing: deque[dict[str, Any]] = deque(maxlen=20)
@@ -81,7 +81,7 @@ class Metrics:
         return round(self.tokens["accepted"] / self._waited_for_accepted, 1)
 
     def report(self) -> dict[str, Any]:
-        generated, accepted = self.tokens["generated"], self.tokens["accepted"]
+        tokens = self.tokens
         return {
             "requests": self.requests,
             "hits": dict(self.hits),
@@ -89,6 +89,6 @@ class Metrics:
             "perceived_tokens_per_s": self.perceived_tokens_per_s,
             "accepted": self.accepted,
             "shown": self.shown,
-            "tokens": {**self.tokens, "wasted": max(generated - accepted, 0)},
+            "tokens": {**tokens, "wasted": max(tokens["generated"] - tokens["accepted"], 0)},
             "routing": list(self.routing),
         }

@@ -33,6 +33,8 @@ class Attempt(Protocol):
 
     def heard(self, delta: Delta) -> None: ...
 
+    def ended(self) -> None: ...
+
     def failed(self, error: BackendError) -> None: ...
 
 
@@ -68,6 +70,8 @@ async def race(
                 if spoken or not changed or not left:
                     attempt.failed(error)
                     break
+            finally:
+                attempt.ended()
         if spoken:
             break
     if failure is not None:

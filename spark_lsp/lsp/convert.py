@@ -17,10 +17,13 @@ from spark_lsp.engine.complete import Query
 from spark_lsp.engine.engine import Change
 from spark_lsp.errors import RequestError
 from spark_lsp.text import Document, character_of, column_of
-from spark_lsp.values import Offer
+from spark_lsp.values import Hit, Offer
 
 INVALID_PARAMS = -32602
 INVOKED = 1
+
+ACCEPT = "spark.accept"
+"""The command of each item; its arguments are the offer's name and the kind of hit that it was."""
 
 LONG_LINE = 1_000
 """Code points: past this an item repeats only the text from the cursor on, not the whole line."""
@@ -91,7 +94,7 @@ def inline_query(params: Any, document: Document) -> Query:
     return Query(after, automatic, origin=snapshot, selected=(start, end))
 
 
-def inline_item(offer: Offer, name: str, query: Query, document: Document) -> dict[str, Any]:
+def inline_item(offer: Offer, name: str, hit: Hit, query: Query, document: Document) -> dict[str, Any]:
     """The InlineCompletionItem for an offer.
 
     The range starts at the line's start and the text repeats the line so far, so that the same
@@ -118,7 +121,7 @@ def inline_item(offer: Offer, name: str, query: Query, document: Document) -> di
                 "character": character_of(line, end + offer.absorbed, document.encoding),
             },
         },
-        "command": {"title": "Accepted", "command": "spark.accept", "arguments": [name]},
+        "command": {"title": "Accepted", "command": ACCEPT, "arguments": [name, hit]},
     }
 
 
@@ -131,6 +134,30 @@ def command_call(params: Any) -> tuple[str, list[Any]]:
 @_reads_params
 def offer_name(arguments: list[Any]) -> str:
     return _text(arguments[0])
+
+
+@_reads_params
+def item_name(params: Any) -> str | None:
+    """didShowCompletion -> the offer's name; None for an item that is not ours, or has lost its command."""
+    command = params["item"].get("command")
+    if command is None or command["command"] != ACCEPT:
+        return None
+    return _text(command["arguments"][0])
+
+
+@_reads_params
+def accepted_part(params: Any) -> tuple[str, int] | None:
+    """didPartiallyAcceptCompletion -> (the offer's name, code points of insertText that were not taken).
+
+    None as for `item_name`. The client counts what was taken in UTF-16 units, whatever the position encoding;
+    here a line end is one.
+    """
+    text, units = _text(params["item"]["insertText"]), max(_number(params["acceptedLength"]), 0)
+    name = item_name(params)
+    if name is None:
+        return None
+    left = text.encode("utf-16-le", "surrogatepass")[2 * units :]
+    return name, len(left.decode("utf-16-le", "ignore").replace("\r\n", "\n"))
 
 
 def folder_of(uri: str) -> Path | None:

@@ -58,10 +58,12 @@ class _Handlers:
                 types.TEXT_DOCUMENT_DID_CHANGE: self.did_change,
                 types.TEXT_DOCUMENT_DID_CLOSE: self.did_close,
                 types.TEXT_DOCUMENT_INLINE_COMPLETION: self.inline_completion,
+                "textDocument/didShowCompletion": self.did_show,
+                "textDocument/didPartiallyAcceptCompletion": self.did_accept_part,
                 "spark/metrics": self.metrics,
             }
         )
-        self._command("spark.accept", self.accept)
+        self._command(convert.ACCEPT, self.accept)
 
     def _command(self, name: str, run: Direct) -> None:
         # pygls advertises the command, our protocol runs it.
@@ -195,11 +197,29 @@ class _Handlers:
     def _items(self, answer: Answer, query: Query, document: Document) -> InlineResult:
         if answer.offer is None:
             return {"items": []}
-        name = self._engine.remember(answer)
-        return {"items": [convert.inline_item(answer.offer, name, query, document)]}
+        name = self._engine.reactions.remember(answer, query)
+        return {"items": [convert.inline_item(answer.offer, name, answer.hit, query, document)]}
+
+    # --- what became of them
+
+    def did_show(self, params: Any) -> None:
+        name = convert.item_name(params)
+        if name is None:
+            log.info("an item is shown that is not ours, or has lost its command")
+        else:
+            self._engine.reactions.shown(name)
+
+    def did_accept_part(self, params: Any) -> None:
+        part = convert.accepted_part(params)
+        if part is None:
+            log.info("a part was accepted of an item that is not ours, or has lost its command")
+        else:
+            self._engine.reactions.accepted(*part)
 
     def accept(self, arguments: list[Any]) -> None:
-        self._engine.accepted(convert.offer_name(arguments))
+        self._engine.reactions.accepted(convert.offer_name(arguments))
+
+    # --- ours
 
     def metrics(self, params: Any) -> dict[str, Any]:
         return self._engine.metrics_report()

@@ -24,9 +24,14 @@ class Health:
         self._faults: dict[str, int] = {}
         self._resting_until: dict[str, float] = {}
 
-    def succeeded(self, name: str) -> None:
-        self._faults.pop(name, None)
+    def succeeded(self, name: str) -> bool:
+        """True when it had failed before."""
         self._resting_until.pop(name, None)
+        return self._faults.pop(name, None) is not None
+
+    def failing(self, name: str) -> bool:
+        """Whether the last thing heard of it was a fault."""
+        return name in self._faults
 
     def failed(self, name: str, error: BackendError, now: float) -> None:
         faults = self._faults[name] = self._faults.get(name, 0) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +164,23 @@ def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sessions:
 
 
 def served_by(server: FakeServer, *, deadline_ms: int = 10_000, **settings: Any) -> dict[str, Any]:
-    """Settings with one networked backend, at a fake server, and a deadline that no loaded machine meets."""
+    """Settings with one networked backend, at a fake server, and a deadline that no loaded machine meets.
+
+    Nothing is asked ahead, so that a test can count what it asked for; `prefetch={}` is as users have it.
+    """
     backend = {"name": "remote", "kind": "openai-completions", "base_url": server.url, "model": "fake"}
-    return {"backend": [{**backend, "fim": "suffix"}], "inline": {"deadline_ms": deadline_ms}, **settings}
+    return {
+        "backend": [{**backend, "fim": "suffix"}],
+        "inline": {"deadline_ms": deadline_ms},
+        "prefetch": {"enabled": False},
+        **settings,
+    }
+
+
+async def until(happened: Callable[[], bool], limit: float = 5.0) -> None:
+    """Wait for it, so many seconds at most."""
+    for _ in range(int(limit / 0.05)):
+        if happened():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen in time")

@@ -12,7 +12,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcRequestCancelled
 from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.oracle import Oracle
 from spark_lsp.backends.script import Script, parse_faults
-from tests.scenario.conftest import Sessions, served_by
+from tests.scenario.conftest import Sessions, served_by, until
 
 DONE = """\
 def total_price(items, discount):
@@ -90,12 +90,12 @@ async def test_a_cancelled_request_gets_its_error_and_the_stream_ends(
         request = asyncio.ensure_future(
             protocol.send_request_async("textDocument/inlineCompletion", params, msg_id="c1")
         )
-        await _until(lambda: server.stats.open == 1)
+        await until(lambda: server.stats.open == 1)
         session.client.cancel_request(types.CancelParams(id="c1"))
         with pytest.raises(JsonRpcRequestCancelled):
             await request
         # Nobody wants it any more; after the grace of a second its socket is closed.
-        await _until(lambda: server.stats.cancelled == 1)
+        await until(lambda: server.stats.cancelled == 1)
 
 
 async def test_what_contradicts_a_stream_ends_it(sessions: Sessions, server: FakeServer) -> None:
@@ -105,7 +105,7 @@ async def test_what_contradicts_a_stream_ends_it(sessions: Sessions, server: Fak
         assert GHOST.startswith(await session.ghost(uri, LINE, COLUMN))
         session.type(uri, LINE, COLUMN, "@")
         await session.ghost(uri, LINE, COLUMN + 1)
-        await _until(lambda: server.stats.cancelled == 1)
+        await until(lambda: server.stats.cancelled == 1)
         assert server.stats.open <= 1
 
 
@@ -192,12 +192,3 @@ async def test_accepting_is_counted(sessions: Sessions, server: FakeServer) -> N
     assert metrics["accepted"] == metrics["shown"] == 1
     assert metrics["tokens"]["accepted"] > 0
     assert metrics["perceived_tokens_per_s"] > 0
-
-
-async def _until(happened: object, limit: float = 5.0) -> None:
-    assert callable(happened)
-    for _ in range(int(limit / 0.05)):
-        if happened():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen in time")

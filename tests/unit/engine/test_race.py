@@ -74,6 +74,8 @@ class Journal:
 
     def heard(self, delta: Delta) -> None: ...
 
+    def ended(self) -> None: ...
+
     def failed(self, error: BackendError) -> None:
         self.lines.append(f"failed: {error}")
 
