@@ -100,7 +100,7 @@ def _report(target: Target, answer: Answer, took: float) -> dict[str, Any]:
             "backend": suggestion.backend,
             "model": suggestion.model,
             "confidence": suggestion.confidence,
-            "tokens": answer.tokens,
+            "tokens": answer.tokens_in(offer.text),
         }
     return report
 

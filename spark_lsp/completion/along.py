@@ -15,30 +15,26 @@ class Along:
     """An offer that is shown, and how far the user has typed into it.
 
     Only of the plain kind: its text grows no more, is inserted at the cursor, and has nothing behind it on
-    its line.
+    its line. `whole` is the text that it is the end of, in which the suggestion's tokens are.
     """
 
-    __slots__ = ("_column", "_line", "_tokens", "_typed", "offer")
+    __slots__ = ("_column", "_line", "_typed", "offer", "whole")
 
-    def __init__(self, offer: Offer, tokens: float, snapshot: Snapshot) -> None:
+    def __init__(self, offer: Offer, whole: str, snapshot: Snapshot) -> None:
         self.offer = offer
-        self._tokens = tokens
+        self.whole = whole
         self._line = snapshot.line
         self._column = snapshot.column
         self._typed = 0
 
     @classmethod
-    def of(cls, offer: Offer, tokens: float, snapshot: Snapshot) -> Along | None:
-        """None for an offer that has to be looked up again at each key. It holds `tokens` of the model's."""
+    def of(cls, offer: Offer, whole: str, snapshot: Snapshot) -> Along | None:
+        """None for an offer that has to be looked up again at each key."""
         if offer.absorbed or offer.dedent or snapshot.line_after.strip():
             return None
-        return cls(offer, tokens, snapshot)
-
-    @property
-    def tokens(self) -> float:
-        """How many of the model's tokens are in what is left."""
-        left = len(self.offer.text) - self._typed
-        return self._tokens * left / len(self.offer.text)
+        if not snapshot.line_before.strip() and offer.text[:1] in (" ", "\t"):
+            return None  # behind its blanks may come `else:`, which belongs further out
+        return cls(offer, whole, snapshot)
 
     def insert(self, line: int, column: int, text: str) -> bool:
         """`text` was inserted there. False when that was not the next of the offer: then it is over."""

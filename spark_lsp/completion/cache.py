@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from sys import getsizeof
 from typing import Literal, NamedTuple
@@ -42,11 +42,14 @@ class Found:
     `suggestion.text` is what is left of the entry's text after the `typed` characters. It is empty
     when the backend had nothing to say here, and then `negative` is true; `rejected` is true
     when the user has turned this text down here. Neither is to be shown, nor to be asked for again.
+    `whole` is that text from its beginning, and `state` is where its entry starts.
     """
 
     suggestion: Suggestion
     typed: int = 0
     rejected: bool = False
+    whole: str = field(default="", compare=False)
+    state: _State | None = field(default=None, repr=False, compare=False)
 
     @property
     def negative(self) -> bool:
@@ -149,13 +152,16 @@ class PrefixCache:
         old = self._entries.get(state)
         refused = [other for other in old.refused if other != text] if old is not None else []
         self._store(state, window.line_above(0), Suggestion(""), (*refused, text)[-REFUSED:])
-        self._shown.pop(snapshot.uri, None)
+        # What was turned down may be known late: by then something else is on the screen, which stays.
+        shown = self._shown.get(snapshot.uri)
+        if shown is not None and shown._replace(role="rejection") == state:
+            del self._shown[snapshot.uri]
 
     def get(self, snapshot: Snapshot, *, generation: int = 0, peek: bool = False) -> Found | None:
         """What is known about a state, None when nothing is: the best of the entries that lead here.
 
         The one found last stays first while the user types along with it, so that what is shown
-        never flickers; else the newest. `peek` looks without showing.
+        never flickers; else the newest. `peek` looks without showing: `show` may be told later.
         """
         shelf = self._shelves.get(snapshot.uri)
         if shelf is None:
@@ -167,19 +173,28 @@ class PrefixCache:
         refused = self._refused(exact)
         best: tuple[tuple[bool, bool, int], _Entry, str] | None = None
         for entry, rest in _leading_here(shelf, window, exact):
-            rejected = bool(refused) and _any_same(refused, rest)
+            # One that is on the screen stays there when it is typed along to where it was turned down before.
+            rejected = bool(refused) and entry is not shown and _any_same(refused, rest)
             rank = (bool(rest) and not rejected, entry is shown, entry.born)
             if best is None or rank > best[0]:
                 best = rank, entry, rest
         if best is None:
             return None
         (showable, *_), entry, rest = best
-        if not peek:
-            self._used(entry)
-            if showable:
-                self._shown[snapshot.uri] = entry.state
         typed = len(entry.suggestion.text) - len(rest)
-        return Found(replace(entry.suggestion, text=rest), typed, bool(rest) and not showable)
+        suggestion = replace(entry.suggestion, text=rest)
+        found = Found(suggestion, typed, bool(rest) and not showable, entry.suggestion.text, entry.state)
+        if not peek:
+            self.show(found)
+        return found
+
+    def show(self, found: Found) -> None:
+        """This is on the screen now, and stays first while the user types along with it."""
+        entry = self._entries.get(found.state) if found.state is not None else None
+        if entry is not None:
+            self._used(entry)
+            if not found.negative and not found.rejected:
+                self._shown[entry.state.uri] = entry.state
 
     def others(self, snapshot: Snapshot, *, generation: int = 0, besides: str) -> list[Suggestion]:
         """What else could be offered in a state where `besides` is: newest first, at most `OTHERS`.

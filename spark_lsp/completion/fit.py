@@ -91,7 +91,9 @@ def _meet_rest_of_line(text: str, snapshot: Snapshot) -> tuple[str, int]:
     line_before, language = snapshot.line_before, snapshot.language
     unpaired = _unpaired(line_before + rest, language)
     absorbed, left = _best_overlap(text, rest, line_before, language)
-    if left > unpaired and (end := _first_reaching_out(text, line_before, language)) is not None:
+    left -= _closed_further_down(text, line_before, language)
+    reaches_out = left > unpaired and not _ends_string(text)
+    if reaches_out and (end := _first_reaching_out(text, line_before, language)) is not None:
         text = text[:end].rstrip()
         absorbed, _ = _best_overlap(text, rest, line_before, language)
     return _over_lines(text, rest[absorbed:].lstrip(), line_before), absorbed
@@ -146,6 +148,20 @@ def _unpaired(text: str, language: str) -> int:
         return 0
     left = balance(text, language)
     return len(left.opened) + len(left.surplus) + left.in_string
+
+
+def _closed_further_down(text: str, line_before: str, language: str) -> int:
+    """How many brackets the text closes below the cursor's line that were opened above it."""
+    first, several, _ = text.partition("\n")
+    if not several or language in PROSE:
+        return 0
+    whole, begun = (balance(line_before + part, language).surplus for part in (text, first))
+    return max(len(whole) - len(begun), 0)
+
+
+def _ends_string(text: str) -> bool:
+    """Whether the cursor stands in a docstring that this text ends: then no bracket of it can be counted."""
+    return any(text.count(quotes) % 2 for quotes in ('"""', "'''"))
 
 
 def _first_reaching_out(text: str, line_before: str, language: str) -> int | None:

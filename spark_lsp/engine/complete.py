@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 from spark_lsp.backends.base import Backend
@@ -17,6 +18,7 @@ from spark_lsp.completion.fit import fit
 from spark_lsp.completion.gates import refusal
 from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.typed import typed_since
+from spark_lsp.completion.weight import share
 from spark_lsp.config import Config
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
@@ -64,15 +66,23 @@ class Place:
 class Answer(NamedTuple):
     """An offer, or none; `hit` says where it came from.
 
-    `tokens` of the model's are in the offer's text; `waited` is in seconds, from the keystroke on. With
+    The suggestion's tokens are those of `whole`; `waited` is in seconds, from the keystroke on. With
     `continues` it is what was on the screen before, less what was typed, and perhaps more at its end.
     """
 
     offer: Offer | None
     hit: Hit
-    tokens: float = 0.0
+    whole: str = ""
     waited: float = 0.0
     continues: bool = False
+
+    def tokens_in(self, part: str) -> int:
+        """How many of the model's tokens are in a part of the offer's text.
+
+        Part of a token counts as one: that is how a model would have to say the rest.
+        """
+        suggestion = self.offer.suggestion if self.offer is not None else Suggestion("")
+        return ceil(round(suggestion.tokens * share(part, self.whole), 6))
 
 
 NOTHING = Answer(None, "none")
@@ -145,7 +155,7 @@ class Completer:
         if along is not None and query.origin is None:
             offer = along.rest(snapshot.line, snapshot.column)
             if offer is not None:
-                return Answer(offer, "typed_through", along.tokens, continues=True)
+                return Answer(offer, "typed_through", along.whole, continues=True)
         self.prefetcher.moved(snapshot)
         reason = self._refusal(snapshot, place.path)
         if reason is not None:
@@ -153,7 +163,7 @@ class Completer:
             return NOTHING
         if not self._uses("cache"):
             return None
-        found = self._cache.get(snapshot, generation=self.generation)
+        found = self._peek(snapshot)
         if found is None or (found.negative and not query.automatic):
             return None
         if found.rejected and query.automatic:
@@ -198,8 +208,6 @@ class Completer:
         finally:
             if self._turns.get(snapshot.uri) is turn:
                 del self._turns[snapshot.uri]
-            if not self._uses("flights"):
-                self._flights.end_wanted(snapshot.uri)
 
     def restore(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
         """This was kept from an earlier session. What is known already is fresher."""
@@ -292,15 +300,17 @@ class Completer:
         with flight.wanted():
             while True:
                 left = deadline - loop.time()
-                found = self._cache.get(snapshot, generation=self.generation)
+                found = self._peek(snapshot)
                 if flight.landed or left <= 0 or (found is not None and self._says_enough(found, snapshot)):
                     break
                 if not flight.fits(snapshot):
                     break
                 await asyncio.wait([flight.moved, turn], timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 if turn.done():
-                    return NOTHING
-        if not self._current(query.origin or snapshot):
+                    break
+        if not self._uses("flights"):
+            self._flights.end(flight)
+        if turn.done() or not self._current(query.origin or snapshot):
             return NOTHING
         if found is None:
             return await self._again(query, place, flight, turn, deadline)
@@ -320,7 +330,7 @@ class Completer:
         if suggestion is None or (suggestion.confidence or 0.0) < self.stand_in:
             return None
         self._cache.put(snapshot, suggestion, generation=self.generation)
-        found = self._cache.get(snapshot, generation=self.generation)
+        found = self._peek(snapshot)
         if found is None or found.rejected or not self._current(query.origin or snapshot):
             return None
         answer = self._offer(found, query, place, "workspace")
@@ -356,17 +366,17 @@ class Completer:
     def _offer(self, found: Found, query: Query, place: Place, hit: Hit) -> Answer:
         snapshot = query.snapshot
         offer = fit(found.suggestion, snapshot, hit)
+        if offer is not None or found.negative:
+            self._cache.show(found)
         if offer is None:
             self._on_screen.pop(snapshot.uri, None)
             return NOTHING
-        share = len(offer.text) / max(found.typed + len(found.suggestion.text), 1)
-        tokens = found.suggestion.tokens * share
         continues = self._continues(snapshot, offer)
         if found.suggestion.speculative and hit != "network" and not continues:
             hit = "speculative"
         if query.origin is None:
-            self._show(snapshot, offer, tokens, place, continues=continues)
-        return Answer(offer, hit, tokens, continues=continues)
+            self._show(snapshot, offer, found.whole, place, continues=continues)
+        return Answer(offer, hit, found.whole, continues=continues)
 
     def _continues(self, snapshot: Snapshot, offer: Offer) -> bool:
         """Whether this is what was on the screen, less what was typed since."""
@@ -376,14 +386,12 @@ class Completer:
             return False
         return text.startswith(typed) and offer.text.startswith(text[len(typed) :])
 
-    def _show(
-        self, snapshot: Snapshot, offer: Offer, tokens: float, place: Place, *, continues: bool
-    ) -> None:
+    def _show(self, snapshot: Snapshot, offer: Offer, whole: str, place: Place, *, continues: bool) -> None:
         self._on_screen[snapshot.uri] = snapshot, offer.text
         if not self._uses("cache"):
             return
         if self._flights.covering(snapshot) is None:
-            along = Along.of(offer, tokens, snapshot)
+            along = Along.of(offer, whole, snapshot)
             if along is not None:
                 self._along[snapshot.uri] = along
             if not continues:

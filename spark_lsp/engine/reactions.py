@@ -11,7 +11,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 
 from spark_lsp.completion.feedback import Feedback, Verdict
 from spark_lsp.completion.odds import Odds, Step, situation
@@ -142,7 +141,7 @@ class Reactions:
         if characters:
             document.expecting = not left
             document.taken = None if left else remembered
-            self._took(document, remembered, characters)
+            self._took(document, remembered, characters, left)
 
     # --- judgements
 
@@ -152,7 +151,7 @@ class Reactions:
             if remembered is None:
                 continue
             if verdict.kind in ("taken", "part"):
-                self._took(document, remembered, verdict.characters)
+                self._took(document, remembered, verdict.characters, verdict.left)
             if verdict.kind in ("taken", "typed"):
                 document.after_accept = verdict.kind == "taken"
                 document.taken = remembered
@@ -160,12 +159,12 @@ class Reactions:
                 self._observe(remembered, None)
                 self._turn_down(remembered)
 
-    def _took(self, document: _Document, remembered: Remembered, characters: int) -> None:
+    def _took(self, document: _Document, remembered: Remembered, characters: int, left: int) -> None:
         answer = remembered.answer
         assert answer.offer is not None
-        share = min(max(characters / max(len(answer.offer.text), 1), 0.0), 1.0)
-        # Part of a token counts as one: that is how a model would have to say the rest.
-        self._metrics.took(ceil(round(answer.tokens * share, 6)), document.waited)
+        end = len(answer.offer.text) - left
+        taken = answer.offer.text[max(end - characters, 0) : end]
+        self._metrics.took(answer.tokens_in(taken), document.waited)
         # It was waited for once, in however many parts it is taken.
         document.waited = 0.0
 

@@ -21,11 +21,11 @@ def test_the_rest_is_what_a_look_up_would_give(before: str, head: str, said: str
     document = Document("file:///a.py", before + head + after, language="python", encoding="utf-32")
     line = before.count("\n")
     snapshot = document.snapshot(line, len(head))
-    suggestion = Suggestion(said, backend="model", tokens=20)
+    suggestion = Suggestion(said, backend="model")
     cache = PrefixCache(1_000_000)
     cache.put(snapshot, suggestion)
     offer = fit(suggestion, snapshot, "network")
-    along = Along.of(offer, 20, snapshot) if offer is not None else None
+    along = Along.of(offer, said, snapshot) if offer is not None else None
     if offer is None or along is None:
         return
     first = offer.text.partition("\n")[0]
@@ -37,7 +37,6 @@ def test_the_rest_is_what_a_look_up_would_give(before: str, head: str, said: str
         looked_up = None if found is None else fit(found.suggestion, now, "typed_through")
         rest = along.rest(line, column + 1)
         assert (rest and rest.text) == (looked_up and looked_up.text)
-        assert 0 <= along.tokens <= 20
 
 
 @given(words, words)
@@ -45,7 +44,7 @@ def test_anything_else_ends_it(said: str, typed: str) -> None:
     document = Document("file:///a.py", "", encoding="utf-32")
     snapshot = document.snapshot(0, 0)
     offer = fit(Suggestion(said), snapshot, "network")
-    if offer is None or (along := Along.of(offer, 1, snapshot)) is None:
+    if offer is None or (along := Along.of(offer, said, snapshot)) is None:
         return
     goes_along = "\n" not in typed and offer.text.startswith(typed)
     assert along.insert(0, 0, typed) == goes_along

@@ -120,15 +120,17 @@ class Model:
         old = self._at(new)
         texts = [other for other in old.refused if other != text] if old else []
         self._hold(replace(new, refused=(*texts, text)[-REFUSED:]))
-        self.shown.pop(origin.uri, None)
+        shown = self.shown.get(origin.uri)
+        if shown is not None and replace(shown, role="rejection").place == new.place:
+            del self.shown[origin.uri]
 
     def get(self, now: Snapshot, generation: int, *, peek: bool) -> tuple[str, bool] | None:
         """(rest, rejected)"""
         shown = self.shown.get(now.uri)
         best: tuple[tuple[bool, bool, int], Held, tuple[str, bool]] | None = None
         for entry, rest in self._leading_to(now, generation):
-            rejected = self._is_refused(now, generation, rest)
             last = shown is not None and shown.place == entry.place
+            rejected = not last and self._is_refused(now, generation, rest)
             rank = (bool(rest) and not rejected, last, entry.born)
             if best is None or rank > best[0]:
                 best = rank, entry, (rest, rejected)
@@ -753,3 +755,17 @@ def text_at(cache: PrefixCache, snapshot: Snapshot, *, peek: bool = False) -> st
     """What would be shown."""
     found = cache.get(snapshot, peek=peek)
     return None if found is None or found.rejected else found.suggestion.text
+
+
+def test_a_rejection_takes_nothing_else_off_the_screen() -> None:
+    """It may be known late only: three characters on, when another text is shown."""
+    start = at("x = ", 4)
+    cache = PrefixCache(1_000_000)
+    cache.put(start, Suggestion("compute(1) + 2"))
+    typed = start.edited(0, 0, "com")
+    assert text_at(cache, typed) == "pute(1) + 2"
+    cache.put(start.edited(0, 0, "comp"), Suggestion("ile()"))
+    cache.reject(at("y = ", 4), "another()")
+    assert text_at(cache, start.edited(0, 0, "comp")) == "ute(1) + 2"
+    cache.reject(start.edited(0, 0, "compu"), "te(1) + 2")
+    assert text_at(cache, start.edited(0, 0, "compu")) == "te(1) + 2"
