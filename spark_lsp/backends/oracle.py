@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from itertools import islice
 from typing import Protocol
 
@@ -16,6 +17,8 @@ LONGEST = 200_000  # characters in one answer
 _END = "\0"  # between two files: no text goes on from one to the next
 _TOKEN = re.compile(r"\n[ \t]*|[ \t]*(?:[^\W\d_]{1,6}|\d{1,3}|_|[^\w\s]{1,3})|\s")
 
+_WORD = re.compile(r"\s*(\w+|[^\w\s]+|$)")
+
 _FIM_MARKS = (
     ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
     ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
@@ -26,6 +29,10 @@ _FIM_MARKS = (
     ("[PREFIX]", "[SUFFIX]", ""),
     ("</after-cursor>\n<before-cursor>", "<after-cursor>", "</before-cursor>"),
 )
+
+
+STATE = 200  # characters at the end of the prefix, by which a mistaken source knows a state again
+MISTAKE = 6  # lines
 
 
 class Source(Protocol):
@@ -53,6 +60,11 @@ class Oracle:
 
     def __repr__(self) -> str:
         return f"<Oracle {self._count} files>"
+
+    @property
+    def text(self) -> str:
+        """All its files."""
+        return self._text
 
     def answer(self, prefix: str, suffix: str) -> str:
         best = ""
@@ -90,6 +102,52 @@ class Oracle:
             else:
                 high = middle - 1
         return low
+
+
+class Mistaken:
+    """An oracle that is wrong at a share of the states, 0 to 1.
+
+    Whether it is, and what it says then, follows from the seed and the end of the prefix alone: the same
+    state gets the same answer whoever asks, and however often. A wrong answer is code of the same files,
+    indented as it would be here, whose first word is not the right one. Where the oracle knows nothing
+    this one does not either.
+    """
+
+    def __init__(self, oracle: Oracle, share: float, seed: int = 0) -> None:
+        self._oracle = oracle
+        self._share = share
+        self._seed = seed
+        self._lines = [line for line in oracle.text.split("\n") if _END not in line]
+        self._code = [index for index, line in enumerate(self._lines) if _marks(line) >= MARKS]
+
+    def __repr__(self) -> str:
+        return f"<Mistaken {self._oracle} {self._share:g} wrong>"
+
+    def answer(self, prefix: str, suffix: str) -> str:
+        right = self._oracle.answer(prefix, suffix)
+        state = f"{self._seed}{_END}{prefix[-STATE:]}".encode("utf-8", "replace")
+        number = int.from_bytes(blake2b(state, digest_size=8).digest(), "big")
+        if not right.strip() or number >= self._share * 2**64:
+            return right
+        lead = right[: len(right) - len(right.lstrip())]
+        line = (prefix + lead).rpartition("\n")[2]
+        return lead + self._other(right, number, line[: len(line) - len(line.lstrip())])
+
+    def _other(self, right: str, number: int, indent: str) -> str:
+        """Some lines of another place, whose first word differs from that of `right`."""
+        first = _first_word(right)
+        for step in range(len(self._code)):
+            start = self._code[(number + step) % len(self._code)]
+            if _first_word(self._lines[start]) != first:
+                return "\n".join(self._block(start, indent)).lstrip()
+        return f"not_{first}"
+
+    def _block(self, start: int, indent: str) -> Iterator[str]:
+        width = len(self._lines[start]) - len(self._lines[start].lstrip())
+        for line in self._lines[start : start + MISTAKE]:
+            if not line.strip() or line[:width].strip():
+                return
+            yield indent + line[width:]
 
 
 class Filler:
@@ -139,6 +197,11 @@ def _until(rest: str, suffix: str) -> str | None:
         if place >= 0:
             return rest[:place]
     return None
+
+
+def _first_word(text: str) -> str:
+    match = _WORD.match(text)
+    return match[1] if match else ""
 
 
 def _occurrences(text: str, part: str) -> Iterator[int]:

@@ -65,7 +65,7 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Seconds to the first token, tokens a second (0: at once), seconds of jitter, and the faults."""
+    """Seconds to the first token, tokens a second (0: at once), seconds it may be late by, and the faults."""
 
     ttft: float = 0.0
     rate: float = 0.0
@@ -83,12 +83,10 @@ class Script:
         return Performance(tuple(pieces), due, finish, self._draw(random))
 
     def _times(self, count: int, random: Random) -> Iterator[float]:
-        """Jitter moves each token, not the ones after it: the rate stays what it was set to."""
-        last = 0.0
+        """Jitter is the way's, not the model's: it is drawn once, and the tokens keep their distance."""
+        first = self.ttft + random.uniform(0, self.jitter)
         for index in range(count):
-            steady = self.ttft + (index / self.rate if self.rate else 0.0)
-            last = max(last, steady + random.uniform(0, self.jitter))
-            yield last
+            yield first + (index / self.rate if self.rate else 0.0)
 
     def _draw(self, random: Random) -> Fault | None:
         left = random.random()

@@ -135,14 +135,17 @@ def fake_server(
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
     ttft: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds to the first token.")] = 0.0,
     rate: Annotated[float, typer.Option(min=0, metavar="N", help="Tokens a second; 0 is at once.")] = 0.0,
-    jitter: Annotated[float, typer.Option(min=0, metavar="S", help="How far a token may be late.")] = 0.0,
+    jitter: Annotated[float, typer.Option(min=0, metavar="S", help="How late an answer may be.")] = 0.0,
     faults: Annotated[
         str, typer.Option(metavar="SPEC", help="What fails, such as stall@0.1:mid,status503@0.05.")
     ] = "",
     oracle: Annotated[str, typer.Option(metavar="DIR", help="Continue from the files of this folder.")] = "",
     model: Annotated[str, typer.Option(help="Serve this name only.")] = "",
     slots: Annotated[int, typer.Option(min=0, help="Generations at a time; 0 is no limit.")] = 0,
-    seed: Annotated[int, typer.Option(help="Draws the jitter and the faults.")] = 0,
+    wrong: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="How much of what the oracle says is wrong.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Draws the jitter, the faults and the mistakes.")] = 0,
 ) -> None:
     """Serve scripted completions over HTTP, to test clients with."""
     from spark_lsp.cli.fake_server import serve
@@ -160,6 +163,7 @@ def fake_server(
                 model=model,
                 slots=slots,
                 seed=seed,
+                wrong=wrong,
             )
         )
     )
@@ -197,3 +201,32 @@ def predictor(
 
     gate = settings_in_force(config, None).workspace.threshold if threshold is None else threshold
     raise typer.Exit(main(project, cases=cases, seed=seed, threshold=gate, as_json=as_json))
+
+
+@bench.command()
+def typing(
+    as_json: AsJson = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page with plots, too.")
+    ] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A backend to imitate; may be repeated.")
+    ] = None,
+    keys: Annotated[int, typer.Option(min=0, metavar="N", help="Keys of each session; 0 is enough.")] = 0,
+    seed: Annotated[int, typer.Option(help="Chooses what is typed, and how.")] = 1,
+    editor: Annotated[str, typer.Option(help="vscode, neovim or both.")] = "both",
+    wrong: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.99, metavar="SHARE", help="How often the model is mistaken; default 0.15."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="In a minute, less exact, and not all of it.")
+    ] = False,
+) -> None:
+    """What a person waits for who types with us, beside one request for each key."""
+    from spark_lsp.cli.bench_typing import Options, run
+    from spark_lsp.cli.typing.profiles import EDITORS
+
+    editors = tuple(EDITORS) if editor == "both" else (editor,)
+    options = Options(tuple(profile or ()), editors, keys, seed, wrong, quick)
+    raise typer.Exit(run(options, as_json=as_json, report_file=report))

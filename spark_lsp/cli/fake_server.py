@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from spark_lsp.backends.fake import folder_of, source_of
+from spark_lsp.backends.oracle import Mistaken, Oracle
 from spark_lsp.backends.script import Script, parse_faults
+from spark_lsp.errors import UsageError
 
 
 async def serve(
@@ -20,16 +22,21 @@ async def serve(
     model: str = "",
     slots: int = 0,
     seed: int = 0,
+    wrong: float = 0.0,
 ) -> int:
     """Listen until cancelled, after one line on stdout that says where.
 
     `ttft` and `jitter` in seconds, `rate` in tokens a second (0: at once), `slots` 0 for no limit,
-    `model` "" for any. Raises UsageError for faults that are none, an oracle that is no folder, or a
-    port that cannot be had.
+    `model` "" for any, `wrong` the share of the states, 0 to 1, that the oracle is mistaken at. Raises
+    UsageError for faults that are none, an oracle that is no folder, or a port that cannot be had.
     """
     from spark_lsp.backends.fake_http import FakeServer  # aiohttp: not for every command's start
 
     source = await asyncio.to_thread(source_of, folder_of(oracle))
+    if wrong:
+        if not isinstance(source, Oracle):
+            raise UsageError("--wrong is for an --oracle: without one nothing is right")
+        source = Mistaken(source, wrong, seed)
     script = Script(ttft, rate, jitter, parse_faults(faults))
     async with FakeServer(
         source, script, host=host, port=port, model=model, slots=slots, seed=seed

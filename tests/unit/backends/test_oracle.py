@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.backends.oracle import Filler, Oracle, split_prompt, tokens
+from spark_lsp.backends.oracle import Filler, Mistaken, Oracle, split_prompt, tokens
 from spark_lsp.completion.prompt import TEMPLATES
 
 SHOP = '''"""A shop."""
@@ -118,3 +118,60 @@ def test_tokens_are_about_as_long_as_a_models() -> None:
 
 def test_the_filler_answers_anything() -> None:
     assert Filler().answer("", "").startswith("step_1 = next_step(step_0)\n")
+
+
+LONG = "".join(
+    f"def area_{n}(width, height):\n    scale_{n} = width * {n}\n    return scale_{n} + height\n\n\n"
+    for n in range(60)
+)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.15, 0.5, 1.0])
+def test_mistakes_are_made_at_their_share_of_the_states(share: float) -> None:
+    oracle = Oracle({"area.py": LONG})
+    mistaken = Mistaken(oracle, share, seed=3)
+    states = [(LONG[:place], LONG[place + 40 :]) for place in range(100, len(LONG) - 100)]
+    rights = [(prefix, suffix, oracle.answer(prefix, suffix)) for prefix, suffix in states]
+    wrong = sum(mistaken.answer(prefix, suffix) != right for prefix, suffix, right in rights if right.strip())
+    assert wrong / len(states) == pytest.approx(share, abs=0.03)
+
+
+@given(st.integers(100, len(LONG) - 100), st.integers(0, 99))
+def test_a_mistake_is_code_whose_first_word_is_wrong(place: int, seed: int) -> None:
+    oracle = Oracle({"area.py": LONG})
+    mistaken = Mistaken(oracle, 1.0, seed)
+    prefix, suffix = LONG[:place], LONG[place + 40 :]
+    right, said = oracle.answer(prefix, suffix), mistaken.answer(prefix, suffix)
+    if not right.strip():
+        assert said == right
+        return
+    lead = len(right) - len(right.lstrip())
+    assert said[:lead] == right[:lead]
+    first, meant = tokens(said[lead:])[0], tokens(right[lead:])[0]
+    assert first != meant or said[lead:].split()[0] != right[lead:].split()[0]
+    assert said[lead:].partition("\n")[0] in LONG
+
+
+def test_a_mistake_is_indented_as_it_would_be_here() -> None:
+    text = "class Deep:\n    def first(self):\n        if self.a:\n            return self.a_long_name\n"
+    oracle = Oracle({"a.py": text, "b.py": "head = 1\nfor entry in all:\n    count_it(entry)\n"})
+    prefix, right = text[: text.index("return")], "return self.a_long_name"
+    said = {Mistaken(oracle, 1.0, seed).answer(prefix, "\n") for seed in range(40)}
+    assert "for entry in all:\n                count_it(entry)" in said
+    assert not any(answer.startswith(right) for answer in said)
+
+
+@given(st.integers(400, len(LONG) - 100), st.integers(200, 300))
+def test_the_same_state_gets_the_same_answer(place: int, window: int) -> None:
+    """However much of the text before it is sent, and however often."""
+    mistaken = Mistaken(Oracle({"area.py": LONG}), 0.5)
+    suffix = LONG[place + 40 :]
+    asked = [mistaken.answer(prefix, suffix) for prefix in (LONG[:place], LONG[place - window : place])]
+    right = LONG[place : place + 40]
+    assert (asked[0] == right) == (asked[1] == right)
+
+
+def test_a_mistaken_source_knows_no_more_than_the_oracle() -> None:
+    mistaken = Mistaken(ORACLE, 1.0)
+    assert mistaken.answer("def nowhere():\n    pass", "") == ""
+    assert mistaken.answer("", "") == ""

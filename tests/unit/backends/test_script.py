@@ -100,9 +100,17 @@ def test_the_same_seed_plays_the_same() -> None:
 def test_times(ttft: float, rate: float, jitter: float, count: int, random: Random) -> None:
     plan = Script(ttft, rate, jitter).perform("x " * count, random, max_tokens=1_000)
     assert list(plan.due) == sorted(plan.due)
+    assert ttft <= plan.due[0] <= ttft + jitter
     for index, due in enumerate(plan.due):
-        steady = ttft + (index / rate if rate else 0)
-        assert steady <= due <= steady + jitter
+        assert due - plan.due[0] == pytest.approx(index / rate if rate else 0)
+
+
+def test_an_answer_is_late_by_anything_up_to_the_jitter() -> None:
+    random = Random(1)
+    late = [Script(1.0, 10, 2.0).perform("x", random, max_tokens=1).due[0] - 1.0 for _ in range(400)]
+    assert min(late) < 0.1
+    assert max(late) > 1.9
+    assert sum(late) / len(late) == pytest.approx(1.0, rel=0.1)
 
 
 @pytest.mark.parametrize(
