@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,17 +74,20 @@ class Options:
     quick: bool = False
 
 
-def run(options: Options, *, as_json: bool, report_file: Path | None) -> int:
-    """Print the tables, or one JSON object; with `report_file` write the page. 1 if anything false was shown.
+def run(options: Options, *, as_json: bool, files: Sequence[Path]) -> int:
+    """Print the tables, or one JSON object, and write it to `files`. 1 if anything false was shown.
 
-    Raises UsageError for a profile or an editor that is none, SparkError when a server fails.
+    Raises UsageError for a profile or an editor that is none, or a file of another kind than those below,
+    SparkError when a server fails.
     """
+    for file in files:
+        if file.suffix not in WRITERS:
+            raise UsageError(f"--report {file}: the name ends with one of {', '.join(WRITERS)}")
+        file.parent.mkdir(parents=True, exist_ok=True)  # fails now, and not in ten minutes
     with tempfile.TemporaryDirectory(prefix="spark-lsp-bench-") as name:
         report = asyncio.run(measure(options, Path(name).resolve()))
-    if report_file is not None:
-        from spark_lsp.cli.typing import page
-
-        page.write(report, report_file)
+    for file in files:
+        file.write_text(WRITERS[file.suffix](report), "utf-8")
     if as_json:
         print(json.dumps(report))
     else:
@@ -96,6 +99,32 @@ def run(options: Options, *, as_json: bool, report_file: Path | None) -> int:
         for table in tables(report):
             console.print(table)
     return 1 if any(report["ours"][kind] for kind in ZERO) else 0
+
+
+def _page(report: Mapping[str, Any]) -> str:
+    from spark_lsp.cli.typing.page import page
+
+    return page(report)
+
+
+def _picture(report: Mapping[str, Any]) -> str:
+    from spark_lsp.cli.typing.plots import picture
+
+    return picture(report)
+
+
+def _markdown(report: Mapping[str, Any]) -> str:
+    from spark_lsp.cli.typing.tables import markdown
+
+    return markdown(report)
+
+
+WRITERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    ".html": _page,
+    ".svg": _picture,
+    ".md": _markdown,
+    ".json": json.dumps,
+}
 
 
 async def measure(options: Options, folder: Path) -> dict[str, Any]:

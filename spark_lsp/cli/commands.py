@@ -207,7 +207,10 @@ def predictor(
 def typing(
     as_json: AsJson = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page with plots, too.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
+        ),
     ] = None,
     profile: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A backend to imitate; may be repeated.")
@@ -229,4 +232,4 @@ def typing(
 
     editors = tuple(EDITORS) if editor == "both" else (editor,)
     options = Options(tuple(profile or ()), editors, keys, seed, wrong, quick)
-    raise typer.Exit(run(options, as_json=as_json, report_file=report))
+    raise typer.Exit(run(options, as_json=as_json, files=report or []))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from spark_lsp.cli.typing.plots import plots
 from spark_lsp.cli.typing.reading import (
@@ -63,11 +62,6 @@ COUNTS = (
 
 FINDINGS, LONGEST = 20, 4000
 """How many findings are quoted, and how many characters of each."""
-
-
-def write(report: Report, path: Path) -> None:
-    """Write the page. The same report gives the same bytes. Raises OSError."""
-    path.write_text(page(report), encoding="utf-8", newline="\n")
 
 
 def page(report: Report) -> str:
