@@ -114,11 +114,20 @@ def _over_lines(text: str, remaining: str, line_before: str) -> str:
 
 def _best_overlap(text: str, rest: str, line_before: str, language: str) -> tuple[int, int]:
     """(characters of the rest to replace, brackets and quotes without partner then)."""
-    overlaps = {
-        length: _unpaired(line_before + text + rest[length:], language) for length in _overlaps(text, rest)
-    }
+    whole = line_before + text + _left_open_further_down(text, line_before, language)
+    overlaps = {length: _unpaired(whole + rest[length:], language) for length in _overlaps(text, rest)}
     length = min(overlaps, key=lambda length: (overlaps[length], -length))
     return length, overlaps[length]
+
+
+def _left_open_further_down(text: str, line_before: str, language: str) -> str:
+    """The closers of what a text of several lines leaves open: those behind the cursor are others."""
+    if "\n" not in text or language in PROSE:
+        return ""
+    opened = [
+        mark for index, mark in balance(line_before + text, language).opened if index >= len(line_before)
+    ]
+    return "".join(OPENERS[mark] for mark in reversed(opened))
 
 
 def _overlaps(text: str, rest: str) -> Iterator[int]:

@@ -188,11 +188,12 @@ class Completer:
         flight = self._find(snapshot)
         hit: Hit = "flight"
         try:
-            backends = self._fleet.choose("instant", local_only=place.private)
-            deadline = self._deadline(query, backends)
+            deadline = self._deadline(query)
             if flight is None:
+                backends = self._fleet.choose("instant", local_only=place.private)
                 if not backends:
                     return NOTHING
+                deadline = self._deadline(query, backends[0])
                 hit = "workspace" if backends[0].name == NAME else "network"
                 if hit == "network" and query.automatic:
                     if (answer := await self._stand_in(query, place)) is not None:
@@ -200,7 +201,7 @@ class Completer:
                     await self._debounce(turn, backends[0])
                     # What a session's start costs is not the backend's slowness.
                     if await self._fleet.warmed_up():
-                        deadline = self._deadline(query, backends)
+                        deadline = self._deadline(query, backends[0])
                 if turn.done() or not self._current(query.origin or snapshot):
                     return NOTHING
                 flight = self._launch(query, place, backends)
@@ -277,14 +278,15 @@ class Completer:
 
     def _landed(self, flight: Flight, place: Place, task: asyncio.Task[None]) -> None:
         """All of what a request saw the beginning of is there now."""
-        if task.cancelled() or not flight.shown:
+        if task.cancelled() or not flight.shown or place.private:
             return
         origin = flight.reached
         found = self._peek(origin)
         if found is not None and not found.rejected:
             offer = fit(found.suggestion, origin, "cached")
             if offer is not None:
-                self.prefetcher.offered(Shown(origin, offer, place.path, place.after_accept))
+                after_accept = place.after_accept or origin is not flight.origin
+                self.prefetcher.offered(Shown(origin, offer, place.path, after_accept))
 
     async def _wait(
         self,
@@ -352,7 +354,7 @@ class Completer:
             await self._debounce(turn, backends[0])
             if turn.done() or not self._current(query.origin or snapshot):
                 return NOTHING
-        deadline = self._deadline(query, backends)
+        deadline = self._deadline(query, backends[0])
         return await self._wait(query, place, self._launch(query, place, backends), turn, deadline, hit)
 
     # --- answers
@@ -394,7 +396,7 @@ class Completer:
             along = Along.of(offer, whole, snapshot)
             if along is not None:
                 self._along[snapshot.uri] = along
-            if not continues:
+            if not continues and not place.private:
                 shown = Shown(snapshot, offer, place.path, place.after_accept)
                 # Behind the answer: it is on its way when the next states are weighed.
                 asyncio.get_running_loop().call_soon(self.prefetcher.offered, shown)
@@ -404,11 +406,11 @@ class Completer:
             return "inline.enabled is off"
         return refusal(snapshot, path=path, languages=self.settings.languages)
 
-    def _deadline(self, query: Query, backends: list[Backend]) -> float:
+    def _deadline(self, query: Query, backend: Backend | None = None) -> float:
         patience = self.settings.deadline_ms / 1000
         if not query.automatic or not self._uses("pieces"):
             patience = INVOKED_DEADLINE
-        usual = self._fleet.measured_ttft(backends[0].name) if backends else None
+        usual = self._fleet.measured_ttft(backend.name) if backend is not None else None
         if usual is not None:
             patience = max(patience, min(SLOW * usual, INVOKED_DEADLINE))
         return asyncio.get_running_loop().time() + patience

@@ -369,7 +369,7 @@ class Engine:
         return self._count(await self._completer.later(query, self._place(entry)), entry, query, arrived)
 
     def _place(self, entry: Open) -> Place:
-        private = entry.private.done() and entry.private.result()
+        private = not entry.private.done() or entry.private.result()
         return Place(entry.path, private, self.reactions.after_accept(entry.document.uri))
 
     @property

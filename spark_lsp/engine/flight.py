@@ -67,6 +67,10 @@ class Tally:
         self._ends: list[int] = []
         self._counts: list[int] = [0]
 
+    @property
+    def tokens(self) -> int:
+        return self._counts[-1]
+
     def add(self, characters: int, tokens: int) -> None:
         self.characters += characters
         self._ends.append(self.characters)
@@ -134,6 +138,16 @@ class Flight:
     @property
     def uri(self) -> str:
         return self._state.snapshot.uri
+
+    @property
+    def origin(self) -> Snapshot:
+        """The state that it was started for."""
+        return self._passed[0][0] if self._passed else self._state.snapshot
+
+    @property
+    def tokens(self) -> int:
+        """All that were heard."""
+        return self._heard.tokens
 
     @property
     def reached(self) -> Snapshot:

@@ -37,7 +37,10 @@ AHEAD = 128
 """Tokens that are asked for of a state ahead of need."""
 
 USUAL_ANSWER = 32.0
-"""Tokens: what an answer is expected to cost before any was heard."""
+"""Tokens: what a bet is expected to cost before any came in."""
+
+SETTLING = 8
+"""Bets over which that is averaged."""
 
 MOST = 3
 """Bets at a time, however many slots there are: the fourth best is seldom worth its tokens."""
@@ -120,6 +123,7 @@ class Prefetcher:
     def configure(self, settings: PrefetchSettings) -> None:
         self._settings = settings
         self._budget.configure(settings.tokens_per_minute)
+        self._shown.clear()
         for flight in list(self._ways):
             self._flights.end(flight)
 
@@ -149,10 +153,6 @@ class Prefetcher:
         for flight in sorted(self._ways, key=lambda flight: -len(self._ways[flight])):
             if flight.ahead and slots and len(self._flights) >= slots:
                 self._flights.end(flight)
-
-    def answered(self, tokens: int) -> None:
-        """An answer had so many tokens."""
-        self._answer_tokens += (tokens - self._answer_tokens) / 8
 
     # --- what it may spend
 
@@ -250,6 +250,8 @@ class Prefetcher:
     def _came(self, flight: Flight, task: asyncio.Task[None]) -> None:
         self._ways.pop(flight, None)
         shown = self._shown.get(flight.uri)
+        if not task.cancelled():
+            self._answer_tokens += (flight.tokens - self._answer_tokens) / SETTLING
         # A bet that brought nothing to know would be placed again, and again.
         if shown is not None and not task.cancelled() and self._peek(flight.reached) is not None:
             self._bet(shown)

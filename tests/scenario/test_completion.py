@@ -179,6 +179,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "indent-kind": (Indentation, "_in_units", lambda self, line, above: line),
     "introduction": _without(opening.skip_introduction),
     "last-line-begins": (fit, "_begins", lambda line, following, whole_words: False),
+    "left-open-further-down": (fit, "_left_open_further_down", lambda text, line_before, language: ""),
     "least-visible": (fit, "LEAST_VISIBLE", 1),
     "multiline": (context, "wants_lines", lambda line_before, line_after: False),
     "newline": (Snapshot, "newline", "\n"),

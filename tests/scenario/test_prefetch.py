@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.oracle import Oracle
-from spark_lsp.backends.script import Script
+from spark_lsp.backends.script import Script, parse_faults
 from tests.scenario.conftest import Session, Sessions, served_by, until
 
 DONE = """\
@@ -181,3 +182,48 @@ async def test_a_stream_that_says_something_else_is_asked_again_at_once(
         assert await session.ghost(uri, LINE, COLUMN + 10)
         assert await first == ""
     assert server.stats.requests == 2
+
+
+async def test_nothing_of_a_private_document_is_asked_ahead(sessions: Sessions, server: FakeServer) -> None:
+    """The predictor answers there, and what it shows leads to states like any other."""
+    (sessions.root / ".gitignore").write_text("private.py\n")
+    for number in range(3):
+        (sessions.root / f"shop_{number}.py").write_text(DONE)
+    settings = served_by(server, prefetch={})
+    settings["backend"][0]["slots"] = 4
+    async with sessions(settings) as session:
+        await session.learned()
+        uri = session.open("private.py", START)
+        ghost = await session.ghost(uri, LINE, COLUMN, invoked=True)
+        assert ghost
+        session.type(uri, LINE, COLUMN, ghost[0])
+        assert await session.ghost(uri, LINE, COLUMN + 1) == ghost[1:]
+        await settled(session, server)
+    assert server.stats.requests == 0
+
+
+async def test_what_was_asked_ahead_outlives_its_backend(sessions: Sessions, server: FakeServer) -> None:
+    async with sessions(served_by(server, prefetch={})) as session:
+        uri = session.open("shop.py", START)
+        ghost = await session.ghost(uri, LINE, COLUMN)
+        await settled(session, server)
+        server.script = Script(faults=parse_faults("reset"))
+        session.type(uri, LINE, COLUMN, ghost)
+        assert await session.ghost(uri, *typed_out(ghost, LINE, COLUMN))
+        assert (await session.metrics())["hits"]["speculative"] == 1
+
+
+async def test_closing_a_document_ends_what_was_asked_ahead(sessions: Sessions, server: FakeServer) -> None:
+    settings = served_by(server, prefetch={})
+    settings["inline"]["without"] = ["read_on"]  # so that the state after the accept has to be asked for
+    async with sessions(settings) as session:
+        uri = session.open("shop.py", START)
+        asked = asyncio.ensure_future(session.ghost(uri, LINE, COLUMN))
+        await until(lambda: server.stats.requests == 1)
+        server.script = Script(ttft=30)
+        assert await asked
+        await until(lambda: server.stats.open == 1)
+        session.client.text_document_did_close(
+            types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri))
+        )
+        await until(lambda: server.stats.cancelled == 1)
