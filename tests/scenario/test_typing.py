@@ -192,3 +192,24 @@ async def test_accepting_is_counted(sessions: Sessions, server: FakeServer) -> N
     assert metrics["accepted"] == metrics["shown"] == 1
     assert metrics["tokens"]["accepted"] > 0
     assert metrics["perceived_tokens_per_s"] > 0
+
+
+async def test_the_status_is_told_when_it_changes_and_only_then(
+    sessions: Sessions, server: FakeServer
+) -> None:
+    server.script = Script(faults=parse_faults("status500"))
+    async with sessions(served_by(server, workspace={"enabled": False})) as session:
+        uri = session.open("shop.py", START)
+        for column in range(COLUMN, COLUMN + 3):
+            assert await session.ghost(uri, LINE, column) == ""
+            session.type(uri, LINE, column, "s")
+        await until(lambda: len(session.statuses) == 2)
+        server.script = Script()
+        other = session.open("other.py", START)
+        for _ in range(60):  # the backend rests for a second or more
+            if await session.ghost(other, LINE, COLUMN):
+                break
+            await asyncio.sleep(0.1)
+        await until(lambda: len(session.statuses) == 3)
+        kinds = [status["kind"] for status in session.statuses]
+    assert kinds == ["Normal", "Warning", "Normal"]
