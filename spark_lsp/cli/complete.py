@@ -6,11 +6,12 @@ import json
 import re
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spark_lsp.cli.files import language_of, project_root, read_file, settings_in_force
+from spark_lsp.config import Config
 from spark_lsp.engine.complete import Answer, Query
 from spark_lsp.engine.engine import Engine, StatusKind
 from spark_lsp.errors import PositionError, UsageError
@@ -54,7 +55,7 @@ async def run(argument: str, *, as_json: bool, config_file: Path | None) -> int:
 
 async def _complete(target: Target, text: str, config_file: Path | None) -> tuple[Answer, float]:
     root = project_root(target.file)
-    engine = Engine(settings_in_force(config_file, root), Stderr())
+    engine = Engine(_for_one_answer(settings_in_force(config_file, root)), Stderr())
     try:
         path = target.file.resolve()
         engine.open(path.as_uri(), str(path), text, language=language_of(path), version=1, encoding="utf-32")
@@ -67,6 +68,12 @@ async def _complete(target: Target, text: str, config_file: Path | None) -> tupl
         return answer, time.perf_counter() - started
     finally:
         await engine.close()
+
+
+def _for_one_answer(config: Config) -> Config:
+    """The whole text, and nothing asked ahead: no key follows."""
+    inline = replace(config.inline, without=(*config.inline.without, "pieces"))
+    return replace(config, inline=inline, prefetch=replace(config.prefetch, enabled=False))
 
 
 def _snapshot(engine: Engine, uri: str, target: Target) -> Any:

@@ -163,15 +163,18 @@ def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sessions:
     return Sessions(tmp_path / "workspace", tmp_path / "home")
 
 
-def served_by(server: FakeServer, *, deadline_ms: int = 10_000, **settings: Any) -> dict[str, Any]:
+def served_by(
+    server: FakeServer, *, deadline_ms: int = 10_000, pieces: bool = False, **settings: Any
+) -> dict[str, Any]:
     """Settings with one networked backend, at a fake server, and a deadline that no loaded machine meets.
 
     Nothing is asked ahead, so that a test can count what it asked for; `prefetch={}` is as users have it.
+    Answers are whole, so that a test knows what they are; with `pieces` they begin with what is there first.
     """
     backend = {"name": "remote", "kind": "openai-completions", "base_url": server.url, "model": "fake"}
     return {
         "backend": [{**backend, "fim": "suffix"}],
-        "inline": {"deadline_ms": deadline_ms},
+        "inline": {"deadline_ms": deadline_ms, "without": [] if pieces else ["pieces"]},
         "prefetch": {"enabled": False},
         **settings,
     }

@@ -133,7 +133,7 @@ async def test_one_slot_is_given_back_to_whoever_waits(sessions: Sessions, serve
 
 
 async def test_a_lost_bet_is_ended(sessions: Sessions, server: FakeServer) -> None:
-    async with sessions(served_by(server, prefetch={})) as session:
+    async with sessions(served_by(server, pieces=True, prefetch={})) as session:
         uri = session.open("shop.py", START)
         assert await session.ghost(uri, LINE, COLUMN)
         server.script = Script(rate=5)
@@ -215,7 +215,7 @@ async def test_what_was_asked_ahead_outlives_its_backend(sessions: Sessions, ser
 
 async def test_closing_a_document_ends_what_was_asked_ahead(sessions: Sessions, server: FakeServer) -> None:
     settings = served_by(server, prefetch={})
-    settings["inline"]["without"] = ["read_on"]  # so that the state after the accept has to be asked for
+    settings["inline"]["without"] += ["read_on"]  # so that the state after the accept has to be asked for
     async with sessions(settings) as session:
         uri = session.open("shop.py", START)
         asked = asyncio.ensure_future(session.ghost(uri, LINE, COLUMN))

@@ -100,7 +100,7 @@ async def test_a_cancelled_request_gets_its_error_and_the_stream_ends(
 
 async def test_what_contradicts_a_stream_ends_it(sessions: Sessions, server: FakeServer) -> None:
     server.script = Script(rate=20)
-    async with sessions(served_by(server)) as session:
+    async with sessions(served_by(server, pieces=True)) as session:
         uri = session.open("shop.py", START)
         assert GHOST.startswith(await session.ghost(uri, LINE, COLUMN))
         session.type(uri, LINE, COLUMN, "@")
@@ -110,7 +110,7 @@ async def test_what_contradicts_a_stream_ends_it(sessions: Sessions, server: Fak
 
 
 async def test_the_deadline_answers_with_what_there_is(sessions: Sessions, server: FakeServer) -> None:
-    async with sessions(served_by(server, deadline_ms=1000)) as session:
+    async with sessions(served_by(server, deadline_ms=1000, pieces=True)) as session:
         # The first request of a process also pays for the HTTP library.
         other = session.open("other.py", START)
         assert await session.ghost(other, LINE, COLUMN, invoked=True) == GHOST
