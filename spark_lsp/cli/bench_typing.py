@@ -58,6 +58,9 @@ WHOLE = (OURS, PREDICTOR)
 TIMELINE = 20_000
 """Milliseconds of a session that are reported event by event."""
 
+WIDTH = 120
+"""Columns of the tables where no terminal says how many it has."""
+
 ZERO = ("contradictions", "doubled", "flicker")
 FINDINGS = 20
 
@@ -95,7 +98,7 @@ def run(options: Options, *, as_json: bool, files: Sequence[Path]) -> int:
 
         from spark_lsp.cli.typing.tables import tables
 
-        console = Console()
+        console = Console(width=None if sys.stdout.isatty() else WIDTH)
         for table in tables(report):
             console.print(table)
     return 1 if any(report["ours"][kind] for kind in ZERO) else 0

@@ -192,13 +192,13 @@ class Engine:
         before, self.config = self.config, config
         self._completer.configure(config)
         self.reactions.learns = self._learns
-        await self._remember()
         if (before.workspace, before.privacy) != (config.workspace, config.privacy):
             self._learner.stop()
             self._learner = Learner(config.workspace, config.privacy)
             for entry in self._documents.values():
                 self._learner.opened(entry.path, entry.document)
             self.set_folders(self._folders)
+        await self._remember()
         await self._fleet.configure(self._in_force, self._learner)
         if self._finds_backends:
             self._looking = self._tasks.start(self._discover(), "discover")
