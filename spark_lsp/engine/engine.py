@@ -248,14 +248,18 @@ class Engine:
         if self.config.workspace.enabled:
             self._learner.opened(path, document)
             self._tasks.start(self._learner.settle(path), f"settle {uri}")
-        self._tasks.start(self._restore(uri, language), f"restore {uri}")
+        self._tasks.start(self._restore(self._documents[uri], uri, language), f"restore {uri}")
         end = document.lines.count - 1
         self._tasks.start(
             self._prefill(self._documents[uri], document.snapshot(end, len(document.lines[end]))),
             f"prefill {uri}",
         )
 
-    async def _restore(self, uri: str, language: str) -> None:
+    async def _restore(self, entry: Open, uri: str, language: str) -> None:
+        if await asyncio.shield(entry.private):
+            # It may have been kept before an ignore file came to list it.
+            self._memory.forget(uri)
+            return
         for index, (snapshot, suggestion) in enumerate(await self._memory.restored(uri, language)):
             if uri in self._documents:
                 self._completer.restore(snapshot, suggestion)

@@ -41,6 +41,11 @@ class Memory:
         """What was kept of a document, the newest last."""
         return [] if self._store is None else await self._store.load(uri, language, self._fingerprint)
 
+    def forget(self, uri: str) -> None:
+        """Drop what was kept of a document: it is private now."""
+        if self._store is not None:
+            self._store.forget(uri)
+
     def keep(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
         """Keep what a model said. The predictor says it again in no time, and may know better by then."""
         if self._store is not None and suggestion.backend != NAME:

@@ -30,10 +30,6 @@ class Budget:
         self._refill(now)
         self._level = max(self._level - max(tokens, 0), -float(self._per_minute))
 
-    def refund(self, tokens: int) -> None:
-        """So many were spent and not generated."""
-        self._level = min(self._level + max(tokens, 0), float(self._per_minute))
-
     def configure(self, per_minute: int) -> None:
         """Another limit from now on. What was spent of the old one is spent of the new one."""
         self._level = max(self._level + per_minute - self._per_minute, 0.0)

@@ -165,6 +165,18 @@ async def test_what_may_not_leave_this_process_is_not_kept(sessions: Sessions) -
     assert rows == [(other,)]
 
 
+async def test_what_has_become_private_is_forgotten(sessions: Sessions) -> None:
+    settings = await first_session(sessions, KEPT)
+    (sessions.root / ".aiignore").write_text("shop.py\n")
+    async with sessions(settings) as session:
+        uri = session.open("shop.py", START)
+        assert await session.ghost(uri, LINE, COLUMN) == ""
+        await restored(session, "store.py")
+    with closing(sqlite3.connect(kept_file())) as connection:
+        rows = connection.execute("SELECT uri FROM completions").fetchall()
+    assert rows == [((sessions.root / "store.py").as_uri(),)]
+
+
 async def test_two_sessions_at_once_keep_what_both_were_told(sessions: Sessions) -> None:
     async with FakeServer(Oracle({"shop.py": DONE})) as server:
         settings = served_by(server, deadline_ms=1000, cache=KEPT)

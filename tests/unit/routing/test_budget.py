@@ -41,17 +41,6 @@ def test_what_was_spent_comes_back_all_the_time(limit: int, tokens: int, wait: f
     assert budget.left(5.0 + wait + MINUTE) == limit
 
 
-@given(limits, st.integers(0, 100_000), st.integers(0, 100_000))
-def test_a_refund_gives_back_what_was_spent_and_no_more(limit: int, tokens: int, back: int) -> None:
-    budget = Budget(limit)
-    tokens = min(tokens, limit)
-    budget.spend(tokens, 0.0)
-    budget.refund(min(back, tokens))
-    assert budget.left(0.0) == limit - tokens + min(back, tokens)
-    budget.refund(10**9)
-    assert budget.left(0.0) == limit
-
-
 @given(st.integers(60, 100_000), st.floats(0.001, 1e9))
 def test_a_clock_that_goes_back_neither_gives_nor_takes(limit: int, back: float) -> None:
     budget = Budget(limit)
@@ -73,7 +62,6 @@ def test_a_clock_that_leaps_ahead_gives_one_minute_at_most() -> None:
 
 def test_nothing_is_allowed_by_zero() -> None:
     budget = Budget(0)
-    budget.refund(1000)
     assert budget.left(0.0) == budget.left(1e9) == 0
     budget.spend(50, 1e9)
     assert budget.left(2e9) == 0
@@ -109,5 +97,4 @@ def test_a_negative_amount_is_none() -> None:
     budget = Budget(600)
     budget.spend(100, 0.0)
     budget.spend(-100, 0.0)
-    budget.refund(-100)
     assert budget.left(0.0) == 500
