@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from spark_lsp.completion.block import plain
 from spark_lsp.completion.brackets import PROSE, balance
 from spark_lsp.completion.context import indent_of, opens_block
 from spark_lsp.completion.odds import Odds, Step, situation
@@ -106,11 +107,9 @@ def indent_below(snapshot: Snapshot) -> str:
 
 def _accepted(step: Step, snapshot: Snapshot, offer: Offer, probability: float, ending: str = "") -> Branch:
     text = offer.text + ending.replace("\n", snapshot.newline)
-    goal = (offer.text + ending).replace("\r\n", "\n").replace("\r", "\n")
-    return Branch(step, snapshot.edited(offer.dedent, offer.absorbed, text), probability, goal)
+    return Branch(step, snapshot.edited(offer.dedent, offer.absorbed, text), probability, plain(text))
 
 
 def _step(snapshot: Snapshot) -> str:
     """One level of the document's indentation."""
-    before = snapshot.before(INDENT_WINDOW).replace("\r\n", "\n").replace("\r", "\n")
-    return indent_of(before, "", snapshot.language)
+    return indent_of(plain(snapshot.before(INDENT_WINDOW)), "", snapshot.language)

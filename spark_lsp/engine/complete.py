@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.completion.along import Along
+from spark_lsp.completion.block import plain
 from spark_lsp.completion.boundary import first_boundary
 from spark_lsp.completion.cache import Found, PrefixCache
 from spark_lsp.completion.fit import fit
@@ -386,10 +387,10 @@ class Completer:
         typed = typed_since(origin, snapshot) if text else None
         if not typed or len(typed) >= len(text):
             return False
-        return text.startswith(typed) and offer.text.startswith(text[len(typed) :])
+        return text.startswith(typed) and plain(offer.text).startswith(text[len(typed) :])
 
     def _show(self, snapshot: Snapshot, offer: Offer, whole: str, place: Place, *, continues: bool) -> None:
-        self._on_screen[snapshot.uri] = snapshot, offer.text
+        self._on_screen[snapshot.uri] = snapshot, plain(offer.text)
         if not self._uses("cache"):
             return
         if self._flights.covering(snapshot) is None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spark_lsp.backends.base import Backend
+from spark_lsp.completion.block import plain
 from spark_lsp.completion.cache import Found
 from spark_lsp.completion.fit import fit
 from spark_lsp.completion.odds import Odds
@@ -137,7 +138,7 @@ class Prefetcher:
     def moved(self, snapshot: Snapshot) -> None:
         """The cursor stands here now: bets that cannot be won any more are ended."""
         shown = self._shown.get(snapshot.uri)
-        if shown is not None and not _leads(((shown.snapshot, _text(shown.offer)),), snapshot):
+        if shown is not None and not _leads(((shown.snapshot, plain(shown.offer.text)),), snapshot):
             del self._shown[snapshot.uri]
         for flight, way in list(self._ways.items()):
             if flight.uri == snapshot.uri and not (_leads(way, snapshot) or flight.fits(snapshot)):
@@ -264,7 +265,3 @@ def _leads(way: Way, snapshot: Snapshot) -> bool:
         if typed is not None and goal.startswith(typed):
             return True
     return False
-
-
-def _text(offer: Offer) -> str:
-    return offer.text.replace("\r\n", "\n").replace("\r", "\n")

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from spark_lsp.completion.block import plain
 from spark_lsp.completion.feedback import Feedback, Verdict
 from spark_lsp.completion.odds import Odds, Step, situation
 from spark_lsp.engine.complete import Answer, Query
@@ -31,6 +32,12 @@ class Remembered:
     answer: Answer
     snapshot: Snapshot
     after_accept: bool
+
+    @property
+    def text(self) -> str:
+        """The offer's, a line end one character as clients and the feedback count it."""
+        assert self.answer.offer is not None
+        return plain(self.answer.offer.text)
 
     @property
     def situation(self) -> str:
@@ -136,8 +143,7 @@ class Reactions:
         if remembered is None or document is None:
             log.info("an offer was accepted that is not remembered: %s", name)
             return
-        assert remembered.answer.offer is not None
-        characters = document.feedback.told(name, left, len(remembered.answer.offer.text))
+        characters = document.feedback.told(name, left, len(remembered.text))
         if characters:
             document.expecting = not left
             document.taken = None if left else remembered
@@ -160,11 +166,9 @@ class Reactions:
                 self._turn_down(remembered)
 
     def _took(self, document: _Document, remembered: Remembered, characters: int, left: int) -> None:
-        answer = remembered.answer
-        assert answer.offer is not None
-        end = len(answer.offer.text) - left
-        taken = answer.offer.text[max(end - characters, 0) : end]
-        self._metrics.took(answer.tokens_in(taken), document.waited)
+        end = len(remembered.text) - left
+        taken = remembered.text[max(end - characters, 0) : end]
+        self._metrics.took(remembered.answer.tokens_in(taken), document.waited)
         # It was waited for once, in however many parts it is taken.
         document.waited = 0.0
 
