@@ -6,9 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import ceil
-from typing import NamedTuple
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.completion.along import Along
@@ -19,7 +16,6 @@ from spark_lsp.completion.fit import fit
 from spark_lsp.completion.gates import refusal
 from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.typed import typed_since
-from spark_lsp.completion.weight import share
 from spark_lsp.config import Config
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
@@ -27,6 +23,7 @@ from spark_lsp.engine.flight import Flight, Flights
 from spark_lsp.engine.launch import Launcher
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.prefetch import AHEAD, READ_ON, Prefetcher, Shown
+from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.text import Snapshot
 from spark_lsp.values import Hit, Offer, Suggestion
 
@@ -37,56 +34,6 @@ INVOKED_DEADLINE = 10.0
 
 SLOW = 1.5
 """Times its usual first-token time: a backend that is never there by the deadline is waited for so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What an editor asks: a suggestion for this snapshot.
-
-    With an item selected in the completion menu, `snapshot` is the text with
-    that item in place, `origin` the text as it is, and `selected` the item's
-    columns (start, end) in it.
-    """
-
-    snapshot: Snapshot
-    automatic: bool = True
-    origin: Snapshot | None = None
-    selected: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What is known of a query's document: its path, whether it may leave this process, and whether the
-    last change took a suggestion."""
-
-    path: str
-    private: bool = False
-    after_accept: bool = False
-
-
-class Answer(NamedTuple):
-    """An offer, or none; `hit` says where it came from.
-
-    The suggestion's tokens are those of `whole`; `waited` is in seconds, from the keystroke on. With
-    `continues` it is what was on the screen before, less what was typed, and perhaps more at its end.
-    """
-
-    offer: Offer | None
-    hit: Hit
-    whole: str = ""
-    waited: float = 0.0
-    continues: bool = False
-
-    def tokens_in(self, part: str) -> int:
-        """How many of the model's tokens are in a part of the offer's text.
-
-        Part of a token counts as one: that is how a model would have to say the rest.
-        """
-        suggestion = self.offer.suggestion if self.offer is not None else Suggestion("")
-        return ceil(round(suggestion.tokens * share(part, self.whole), 6))
-
-
-NOTHING = Answer(None, "none")
 
 
 class Completer:

@@ -13,12 +13,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
 from spark_lsp.config import BackendSettings, Config
-from spark_lsp.engine.complete import NOTHING, Answer, Completer, Place, Query
+from spark_lsp.engine.complete import Completer
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Flights
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
 from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.text import Document, Encoding, Snapshot, column_of

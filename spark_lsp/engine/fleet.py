@@ -134,14 +134,14 @@ class Fleet:
 
     def speed(self, name: str) -> Speed:
         """The medians of late, or what is usual for what was not measured yet."""
-        score, usual = self._metrics.backend(name), Speed()
-        ttft = percentiles(score.ttft_ms)["p50"] / 1000 if score.ttft_ms else usual.ttft
-        rate = percentiles(score.tokens_per_s)["p50"] if score.tokens_per_s else usual.rate
-        return Speed(ttft, rate)
+        ttft, rates, usual = self.measured_ttft(name), self._metrics.backend(name).tokens_per_s, Speed()
+        rate = percentiles(rates)["p50"] if rates else usual.rate
+        return Speed(usual.ttft if ttft is None else ttft, rate)
 
     def measured_ttft(self, name: str) -> float | None:
         """Seconds, None while nothing was heard of it."""
-        return self.speed(name).ttft if self._metrics.backend(name).ttft_ms else None
+        measured = self._metrics.backend(name).ttft_ms
+        return percentiles(measured)["p50"] / 1000 if measured else None
 
     def record(self, backend: Backend) -> Record:
         return Record(backend.name, self)

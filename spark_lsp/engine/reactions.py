@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from spark_lsp.completion.block import plain
 from spark_lsp.completion.feedback import Feedback, Verdict
 from spark_lsp.completion.odds import Odds, Step, situation
-from spark_lsp.engine.complete import Answer, Query
 from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.query import Answer, Query
 from spark_lsp.text import Lines, Snapshot, Span
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
-from spark_lsp.engine.complete import Query
 from spark_lsp.engine.engine import Change
+from spark_lsp.engine.query import Query
 from spark_lsp.errors import RequestError
 from spark_lsp.text import Document, character_of, column_of
 from spark_lsp.values import Hit, Offer

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from spark_lsp.engine.complete import Answer, Query
 from spark_lsp.engine.engine import Engine
+from spark_lsp.engine.query import Answer, Query
 from spark_lsp.errors import RequestError
 from spark_lsp.lsp import convert
 from spark_lsp.lsp.protocol import NOT_INITIALIZED, Direct

@@ -13,8 +13,9 @@ from spark_lsp.backends.fake import FakeBackend
 from spark_lsp.completion.context import gather
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.config import BackendSettings
-from spark_lsp.engine.flight import Flight, State, Tally
+from spark_lsp.engine.flight import Flight, State
 from spark_lsp.engine.race import Step
+from spark_lsp.engine.tally import Tally
 from spark_lsp.errors import BackendError, BrokenStream
 from spark_lsp.text import Document, Snapshot
 from spark_lsp.values import Delta, Prompt, Suggestion

@@ -10,8 +10,8 @@ import pytest
 from spark_lsp.backends.fake import FakeBackend
 from spark_lsp.config import BackendSettings, CacheSettings, Config, PrefetchSettings, WorkspaceSettings
 from spark_lsp.engine import engine, fleet
-from spark_lsp.engine.complete import Query
 from spark_lsp.engine.engine import Engine
+from spark_lsp.engine.query import Query
 from spark_lsp.values import Prompt
 from tests.unit.engine.test_idling import Nobody, until
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spark_lsp.engine.complete import Query
+from spark_lsp.engine.query import Query
 from spark_lsp.errors import RequestError
 from spark_lsp.lsp import convert
 from spark_lsp.text import Document
