@@ -7,6 +7,9 @@ from typing import Literal
 
 Lane = Literal["instant", "interactive", "batch"]
 
+Reach = Literal["process", "machine", "anywhere"]
+"""How far a document's text may go: nowhere, to backends of this machine, or to any."""
+
 Hit = Literal["typed_through", "cached", "flight", "speculative", "network", "workspace", "none"]
 """Where an answer came from: the names that `spark/metrics` counts."""
 
@@ -25,7 +28,8 @@ class Prompt:
     `stop` may hold more strings than a server takes: a backend sends those it
     can, the trimmer applies all of them. `invoked`: a person asked for this
     and wants the best guess, however unsure. `line` is the cursor's, 0-based,
-    for a backend that follows the document itself.
+    for a backend that follows the document itself. `said` is how much of the end of `prefix` is the
+    beginning of this answer, from a stream that ended early: the rest of the answer is wanted.
     """
 
     prefix: str
@@ -40,6 +44,7 @@ class Prompt:
     line: int | None = None
     lane: Lane = "instant"
     invoked: bool = False
+    said: str = ""
 
     @property
     def text(self) -> str:
@@ -54,6 +59,7 @@ class Usage:
     Times in milliseconds. `ttft_ms` is the server's own, `queue_ms`, `prompt_ms` and `generation_ms`
     its parts and what came after. `requests_left` and `tokens_left` are what the rate limits still
     allow, the least of those that the headers name, and `resets_ms` is when that one is full again.
+    `connect_ms` is how long a new connection took, None where one was open.
     """
 
     prompt_tokens: int | None = None
@@ -66,6 +72,7 @@ class Usage:
     requests_left: int | None = None
     tokens_left: int | None = None
     resets_ms: float | None = None
+    connect_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from spark_lsp.config.layers import settle
 from spark_lsp.config.reference import markdown as settings_page
 from spark_lsp.config.reference import schema as settings_schema
 from spark_lsp.config.rules import key_name, spell
-from spark_lsp.config.settings import SECTIONS, Config, specs
+from spark_lsp.config.settings import SECTIONS, Config
 from spark_lsp.config.sources import WORKSPACE_FILE, Resolution, changed, printable, read_file, resolve
+from spark_lsp.config.spec import specs
 
 
 def run(

@@ -4,10 +4,10 @@
 the same definitions; it is imported only by the command that prints them.
 """
 
+from spark_lsp.config.backend import BackendSettings
 from spark_lsp.config.layers import Problem, parse, refine
 from spark_lsp.config.settings import (
     ActionSettings,
-    BackendSettings,
     CacheSettings,
     CompatSettings,
     Config,

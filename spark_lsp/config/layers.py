@@ -12,18 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spark_lsp.config.backend import NEEDS, BackendSettings, from_preset
 from spark_lsp.config.presets import PRESETS
 from spark_lsp.config.rules import key_name, mention, spell
-from spark_lsp.config.settings import (
-    NEEDS,
-    SECTIONS,
-    BackendSettings,
-    Config,
-    Permission,
-    Spec,
-    from_preset,
-    specs,
-)
+from spark_lsp.config.settings import SECTIONS, Config, RoutingSettings
+from spark_lsp.config.spec import Permission, Spec, specs
 
 # What stands beside the settings in the same trees and is somebody else's: the schema's own
 # address in a JSON file, a client capability, what clients of the Copilot family say of themselves.
@@ -71,16 +64,63 @@ def refine(
 
 
 def settle(config: Config) -> tuple[Config, tuple[Problem, ...]]:
-    """Leave out the backends that no layer has made whole. For when all layers are laid."""
+    """Put right what only all layers together tell: backends that none of them has made whole, and settings
+    that do not go with others."""
     problems = []
     whole = []
     for backend in config.backends:
         lacking = _lacking(backend)
         if lacking:
-            problems.append(Problem(f"backend.{key_name(backend.name)}", f"{lacking}; it is left out"))
+            problems.append(Problem(_path(backend), f"{lacking}; it is left out"))
         else:
             whole.append(backend)
-    return replace(config, backends=tuple(whole)), tuple(problems)
+    routing, found = _settle_routing(config)
+    problems += found
+    problems += (
+        Problem(
+            _path(backend),
+            "has neither price_prompt nor price_completion: what it costs is not counted, and spend_per_day "
+            "does not limit it",
+        )
+        for backend in whole
+        if _is_unlimited(backend, routing)
+    )
+    return replace(config, backends=tuple(whole), routing=routing), tuple(problems)
+
+
+def _settle_routing(config: Config) -> tuple[RoutingSettings, list[Problem]]:
+    routing = config.routing
+    problems = []
+    # One that is left out, or found by itself later, is no misspelling.
+    known = {"workspace", *(backend.name for backend in config.backends)}
+    if routing.discover and all(map(_lacking, config.backends)):
+        known |= PRESETS.keys()
+    changes: dict[str, Any] = {}
+    for key in ("lanes", "languages"):
+        table = dict(getattr(routing, key))
+        for entry, names in table.items():
+            table[entry] = kept = tuple(name for name in names if name in known)
+            for name in names:
+                if name not in known:
+                    message = f"names {mention(name)}, which is no backend{_nearest(name, known)}"
+                    path = f"routing.{key}.{key_name(entry)}"
+                    problems.append(Problem(path, f"{message}; {spell(kept)} is used"))
+        changes[key] = table
+    if routing.hedge_ceiling_ms < routing.hedge_floor_ms:
+        changes["hedge_ceiling_ms"] = routing.hedge_floor_ms
+        message = f"is less than hedge_floor_ms; {routing.hedge_floor_ms} is used"
+        problems.append(Problem("routing.hedge_ceiling_ms", message))
+    return replace(routing, **changes), problems
+
+
+def _path(backend: BackendSettings) -> str:
+    return f"backend.{key_name(backend.name)}"
+
+
+def _is_unlimited(backend: BackendSettings, routing: RoutingSettings) -> bool:
+    """Whether a limit of money is meant to hold for it, and cannot."""
+    limited = backend.spend_per_day or (routing.spend_per_day and backend.metered)
+    return bool(limited) and not (backend.price_prompt or backend.price_completion or backend.tokens_per_day)
 
 
 def _lacking(backend: BackendSettings) -> str:
@@ -146,10 +186,13 @@ class _Layer:
         try:
             new = spec.rule.read(value)
         except ValueError:
-            self.wrong(path, spec.rule.expected, value, "it is ignored" if spec.secret else _instead(old))
-            return old
+            new = old if spec.instead is None else spec.instead
+            self.wrong(path, spec.rule.expected, value, "it is ignored" if spec.secret else _instead(new))
         if spec.rule.entry is not None:
             return self.entries(path, spec, old, new)
+        if self.foreign and spec.workspace == "more" and isinstance(new, tuple):
+            # In front: of patterns the last one counts, and that is the user's.
+            return (*(item for item in new if item not in old), *old)
         return new if self.permits(path, spec.workspace, new, old) else old
 
     def entries(
@@ -179,8 +222,8 @@ class _Layer:
             return True
         if permission == "less" and not new <= old:
             self.report(path, f"a workspace file may only lower this or switch it off; {WHERE}")
-        elif permission == "more" and not (new >= old if isinstance(new, bool) else set(new) >= set(old)):
-            self.report(path, f"a workspace file may only add to this or switch it on; {WHERE}")
+        elif permission == "more" and not new >= old:
+            self.report(path, f"a workspace file may only switch this on; {WHERE}")
         elif permission == "never":
             self.report(path, f"a workspace file may not set this; {WHERE}")
         else:
@@ -222,14 +265,19 @@ class _Layer:
         self.report(path, f"must be {expected}{quoted}; {instead}")
 
     def unknown(self, path: str, name: object, known: Iterable[str]) -> None:
-        # Imported when something is wrong, as the server's start pays for each import.
-        from difflib import get_close_matches
-
-        near = get_close_matches(name[:60], list(known), 1) if isinstance(name, str) else []
-        advice = f" (is {near[0]} meant?)" if near else ""
         self.report(
-            f"{path}.{key_name(name)}" if path else key_name(name), f"is unknown{advice}; it is ignored"
+            f"{path}.{key_name(name)}" if path else key_name(name),
+            f"is unknown{_nearest(name, known)}; it is ignored",
         )
+
+
+def _nearest(name: object, known: Iterable[str]) -> str:
+    """What may have been meant, in words."""
+    # Imported when something is wrong, as the server's start pays for each import.
+    from difflib import get_close_matches
+
+    near = get_close_matches(name[:60], list(known), 1) if isinstance(name, str) else []
+    return f" (is {near[0]} meant?)" if near else ""
 
 
 def _instead(value: object) -> str:

@@ -239,6 +239,7 @@ _SERVERS = {
             "base_url_env": "LITELLM_PROXY_API_BASE",
             "api_key_env": "LITELLM_PROXY_API_KEY",
             "models": _FOR_CODE,
+            "forwards": True,
             "metered": True,
             "slots": 4,
         },

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
+from spark_lsp.config.backend import BackendSettings
 from spark_lsp.config.rules import spell
-from spark_lsp.config.settings import SECTIONS, BackendSettings, Spec
+from spark_lsp.config.settings import SECTIONS
 from spark_lsp.config.sources import VARIABLE, WORKSPACE_FILE
+from spark_lsp.config.spec import Spec
 
 
 def schema() -> dict[str, Any]:
@@ -80,6 +82,8 @@ def _may(spec: Spec) -> str:
     if spec.workspace in ("any", "never"):
         return "yes" if spec.workspace == "any" else "no"
     rule = spec.rule.entry or spec.rule
+    if rule.schema["type"] == "array":
+        return "adds to yours"
     if rule.schema["type"] == "boolean":
         return "only false" if spec.workspace == "less" else "only true"
     return "only less" if spec.workspace == "less" else "only more"
@@ -120,7 +124,8 @@ same, and `spark-lsp config --show` prints what is in force and where it came fr
 A workspace file comes with somebody's repository, so it may narrow what is sent and set tastes, and may
 not name a URL, a key or a command, nor turn on sending more. The column "workspace file" says how far
 it may go, measured against what you have set yourself; anything beyond is reported, and stays as you
-have it. It may not hold any `[[backend]]`.
+have it. A list that it adds to counts before yours: of patterns the last that matches decides, and that
+is yours. It may not hold any `[[backend]]`.
 """
 
 BACKENDS = """

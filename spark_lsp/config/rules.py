@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from spark_lsp.config.patterns import pattern
+
 
 class Rule(NamedTuple):
     """What a setting accepts.
@@ -114,6 +116,18 @@ def sequence(rule: Rule, expected: str) -> Rule:
         return tuple(map(rule.read, value))
 
     return Rule(expected, read, {"type": "array", "items": rule.schema})
+
+
+def patterns() -> Rule:
+    """A list of patterns of files. Their order counts, so one may come twice."""
+    line = text("a pattern", r"[^\x00-\x1f\x7f]+")
+
+    def read(value: object) -> str:
+        if pattern(line.read(value)) is None:
+            raise ValueError
+        return str(value)
+
+    return sequence(line._replace(read=read), "a list of patterns in the syntax of .gitignore")
 
 
 def table(entry: Rule, expected: str, *, key: str = ".+", absent: object = None) -> Rule:

@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spark_lsp.config.backend import BackendSettings, from_preset
 from spark_lsp.config.layers import Problem, refine, settle
 from spark_lsp.config.rules import key_name
-from spark_lsp.config.settings import SECTIONS, BackendSettings, Config, from_preset, specs
+from spark_lsp.config.settings import SECTIONS, Config
+from spark_lsp.config.spec import specs
 
 WORKSPACE_FILE = ".spark-lsp.toml"
 VARIABLE = "SPARK_LSP_"

@@ -17,7 +17,7 @@ from spark_lsp.backends.refusal import refusal
 from spark_lsp.backends.registry import make
 from spark_lsp.backends.sse import Decoder, Event, JsonLines, ServerSentEvents, WholeBody
 from spark_lsp.config import BackendSettings
-from spark_lsp.config.settings import NEEDS
+from spark_lsp.config.backend import NEEDS
 from spark_lsp.errors import BackendError, BrokenStream
 from spark_lsp.values import Delta
 

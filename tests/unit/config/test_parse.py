@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.config import BackendSettings, Config, parse, refine
-from spark_lsp.config.settings import SECTIONS, specs
+from spark_lsp.config.settings import SECTIONS
 from spark_lsp.config.sources import flatten
+from spark_lsp.config.spec import specs
 
 Tree = dict[str, Any]
 
@@ -144,6 +145,85 @@ CASES: dict[str, tuple[object, dict[str, object], tuple[str, ...]]] = {
         {"backend.fake.name": "fake", "backend.fake.kind": "fake", "backend.fake.ttft": 1.0},
         ("backend.fake: is named twice",),
     ),
+    "whom to ask": (
+        {
+            "routing": {
+                "lanes": {"instant": ["fake", "workspace"], "instnat": []},
+                "languages": {"c": ["fakr", "fake"], "go": ["none"], "d": "fake"},
+                "discover": False,
+            },
+            "backend": [{"kind": "fake"}, {"name": "half"}],
+        },
+        {
+            "routing.lanes": {"instant": ("fake", "workspace")},
+            "routing.languages": {"c": ("fake",), "go": ()},
+            "routing.discover": False,
+            "backend.fake.name": "fake",
+            "backend.fake.kind": "fake",
+        },
+        (
+            "routing.lanes.instnat: is not a name that can stand here; it is ignored",
+            'routing.languages.d: must be a list of backends\' names, not "fake"; it is ignored',
+            "backend.half: has neither",
+            'routing.languages.c: names "fakr", which is no backend (is fake meant?); ["fake"] is used',
+            'routing.languages.go: names "none", which is no backend; [] is used',
+        ),
+    ),
+    "one that is left out is no misspelling": (
+        {"routing": {"lanes": {"batch": ["half"]}}, "backend": [{"kind": "fake"}, {"name": "half"}]},
+        {
+            "routing.lanes": {"batch": ("half",)},
+            "backend.fake.name": "fake",
+            "backend.fake.kind": "fake",
+        },
+        ("backend.half: has neither",),
+    ),
+    "one that may be found by itself": (
+        {"routing": {"lanes": {"batch": ["groq", "grok"]}}},
+        {"routing.lanes": {"batch": ("groq",)}},
+        ('routing.lanes.batch: names "grok", which is no backend (is groq meant?); ["groq"] is used',),
+    ),
+    "a ceiling below the floor": (
+        {"routing": {"hedge_floor_ms": 300, "hedge_ceiling_ms": 200}},
+        {"routing.hedge_floor_ms": 300, "routing.hedge_ceiling_ms": 300},
+        ("routing.hedge_ceiling_ms: is less than hedge_floor_ms; 300 is used",),
+    ),
+    "what may be spent, and a price that is not known": (
+        {
+            "routing": {"spend_per_day": 5},
+            "backend": [
+                {"name": "a", "kind": "fake", "metered": True},
+                {"name": "b", "kind": "fake", "metered": True, "price_prompt": 0.5},
+                {"name": "c", "kind": "fake", "metered": True, "tokens_per_day": 1000},
+                {"name": "d", "kind": "fake", "spend_per_day": 1},
+                {"name": "e", "kind": "fake"},
+            ],
+        },
+        {
+            "routing.spend_per_day": 5.0,
+            **{
+                f"backend.{name}.{key}": value
+                for name in "abcde"
+                for key, value in (("name", name), ("kind", "fake"))
+            },
+            **{f"backend.{name}.metered": True for name in "abc"},
+            "backend.b.price_prompt": 0.5,
+            "backend.c.tokens_per_day": 1000,
+            "backend.d.spend_per_day": 1.0,
+        },
+        ("backend.a: has neither price_prompt nor price_completion", "backend.d: has neither price_prompt"),
+    ),
+    "patterns": ({"privacy": {"deny": ["a", "!a", "a"]}}, {"privacy.deny": ("a", "!a", "a")}, ()),
+    "patterns that cannot be understood deny all": (
+        {"privacy": {"deny": "secret/"}},
+        {"privacy.deny": ("*",)},
+        ('privacy.deny: must be a list of patterns in the syntax of .gitignore, not "secret/"; ["*"] is',),
+    ),
+    "one of them": (
+        {"privacy": {"deny": ["secret/", "a["]}},
+        {"privacy.deny": ("*",)},
+        ("privacy.deny: must be a list of patterns",),
+    ),
     "a single backend table": ({"backend": {"kind": "fake"}}, {}, ("backend: must be a list of tables",)),
 }
 
@@ -211,8 +291,9 @@ def test_a_later_layer_wins_where_it_is_right(lower: Tree, upper: Tree) -> None:
     for name in SECTIONS:
         for key in specs(SECTIONS[name]):
             is_set = upper.get(name, {}).get(key) is not None and f"{name}.{key}" not in wrong
-            if key != "languages":
-                source = parse(upper)[0] if is_set else beneath
+            if specs(SECTIONS[name])[key].rule.entry is None:  # tables are laid over each other
+                refused = specs(SECTIONS[name])[key].instead is not None and f"{name}.{key}" in wrong
+                source = parse(upper)[0] if is_set or refused else beneath
                 assert getattr(getattr(config, name), key) == getattr(getattr(source, name), key)
 
 
@@ -231,6 +312,14 @@ def test_a_workspace_file_never_widens_what_is_sent(own: Tree, foreign: object) 
     assert config.routing.hedge <= beneath.routing.hedge
     assert config.privacy.redact_secrets >= beneath.privacy.redact_secrets
     assert set(config.privacy.ignore_files) >= set(beneath.privacy.ignore_files)
+    assert config.privacy.deny[len(config.privacy.deny) - len(beneath.privacy.deny) :] == beneath.privacy.deny
+    assert config.routing.remember <= beneath.routing.remember
+    assert config.routing.explore_metered <= beneath.routing.explore_metered
+    assert config.routing.spend_per_day == beneath.routing.spend_per_day
+    assert (config.routing.lanes, config.routing.languages) == (
+        beneath.routing.lanes,
+        beneath.routing.languages,
+    )
     for language, enabled in config.inline.languages.items():
         assert enabled <= beneath.inline.languages.get(language, True)
 
@@ -251,8 +340,13 @@ FOREIGN: dict[str, tuple[Tree, tuple[str, ...]]] = {
     "writing to disk": ({"cache": {"persist": True}}, ("cache.persist",)),
     "a command": ({"actions": {"verify": ["./pwn"]}}, ("actions.verify",)),
     "sending secrets": (
-        {"privacy": {"redact_secrets": False, "ignore_files": []}},
-        ("privacy.redact_secrets", "privacy.ignore_files"),
+        {"privacy": {"redact_secrets": False}},
+        ("privacy.redact_secrets",),
+    ),
+    "what is kept back is added to": ({"privacy": {"deny": ["a"], "ignore_files": []}}, ()),
+    "whom to ask": (
+        {"routing": {"lanes": {"instant": ["fake"]}, "hedge_floor_ms": 0, "explore_metered": True}},
+        ("routing.lanes.instant", "routing.hedge_floor_ms", "routing.explore_metered"),
     ),
     "a backend, and the rest counts": (
         {
@@ -273,6 +367,18 @@ def test_a_workspace_file_is_refused_what_is_the_users(case: tuple[Tree, tuple[s
     assert all(problem.source == ".spark-lsp.toml" for problem in problems)
     if "inline" in tree and not any(path.startswith("inline") for path in refused):
         assert config.inline != Config().inline
+
+
+def test_what_a_workspace_file_keeps_back_is_added_and_the_users_word_is_the_last() -> None:
+    own = {"privacy": {"deny": ["keys/", "!keys/public/"], "ignore_files": [".gitignore"]}}
+    beneath, _ = refine(Config(), own)
+    foreign = {"privacy": {"deny": ["!keys/", "lab/", "keys/"], "ignore_files": [".aiignore"]}}
+    config, problems = refine(beneath, foreign, foreign=True)
+    assert not problems
+    assert config.privacy.deny == ("!keys/", "lab/", "keys/", "!keys/public/")
+    assert config.privacy.ignore_files == (".aiignore", ".gitignore")
+    config, (problem,) = refine(beneath, {"privacy": {"deny": "lab/"}}, foreign=True)
+    assert (problem.path, config.privacy.deny) == ("privacy.deny", ("*", "keys/", "!keys/public/"))
 
 
 def test_every_setting_is_described_and_its_default_is_one_it_takes() -> None:

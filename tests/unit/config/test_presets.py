@@ -13,8 +13,8 @@ import pytest
 from spark_lsp.backends.registry import KINDS
 from spark_lsp.completion.prompt import TEMPLATES
 from spark_lsp.config import BackendSettings, parse
+from spark_lsp.config.backend import from_preset
 from spark_lsp.config.presets import PRESETS, Preset
-from spark_lsp.config.settings import from_preset
 
 PAGE = (Path(__file__).parents[3] / "docs" / "backends.md").read_text("utf-8")
 SNIPPETS = re.findall(r"^```toml\n(.*?)^```", PAGE, re.M | re.S)
