@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from spark_lsp.config import PrivacySettings, WorkspaceSettings
 from spark_lsp.text import Document, Lines, Span
-from spark_lsp.values import Prompt
+from spark_lsp.values import Prompt, Reach
+from spark_lsp.workspace.deny import Denied
 from spark_lsp.workspace.discover import Ignores, discover, read
 from spark_lsp.workspace.index import Index, Prepared
 from spark_lsp.workspace.predict import Prediction, predict
@@ -49,6 +50,7 @@ class Learner:
         self._edits: list[tuple[str, Lines, Span]] = []
         self._folders: tuple[Path, ...] = ()
         self._ignores: tuple[Ignores, ...] = ()
+        self._denied = Denied(privacy.deny, ())
         self._stop = threading.Event()
         self._one_at_a_time = asyncio.Lock()
 
@@ -102,20 +104,31 @@ class Learner:
         self._open.discard(path)
         self.index.close(path)
 
-    async def private(self, path: str) -> bool:
-        """Whether the ignore files, or its name, keep a document from being sent anywhere."""
+    async def reach(self, path: str) -> Reach:
+        """How far a document's text may go: what ignore files list, or its name gives away, goes nowhere."""
         ignores = self._ignores or (Ignores(Path(path).parent, self._privacy.ignore_files),)
-        return await self._in_thread(lambda: any(each.ignored(Path(path)) for each in ignores))
+        denied = self._denied
+
+        def look_up() -> Reach:
+            if any(each.ignored(Path(path)) for each in ignores):
+                return "process"
+            return "machine" if denied.holds(Path(path)) else "anywhere"
+
+        return await self._in_thread(look_up)
 
     # --- files
 
     def set_folders(self, folders: Sequence[Path]) -> None:
-        """These are the workspace: what their ignore files say holds from now on, learned or not."""
+        """These are the workspace: what their ignore files say holds from now on, learned or not.
+
+        A document's reach is to be looked up again.
+        """
         self.stop()
         self._stop = threading.Event()
         self.ready = False
         self._folders = tuple(folders)
         self._ignores = tuple(Ignores(folder, self._privacy.ignore_files) for folder in folders)
+        self._denied = Denied(self._privacy.deny, self._folders)
 
     async def learn_folders(self, progress: Progress) -> None:
         """Read everything worth reading below the folders; what was learned elsewhere before is dropped."""

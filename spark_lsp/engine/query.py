@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from spark_lsp.completion.weight import share
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Hit, Offer, Suggestion
+from spark_lsp.values import Hit, Offer, Reach, Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known of a query's document: its path, whether it may leave this process, and whether the
-    last change took a suggestion."""
+    """What is known of a query's document: its path, how far its text may go, and whether the last change
+    took a suggestion."""
 
     path: str
-    private: bool = False
+    reach: Reach = "anywhere"
     after_accept: bool = False
+
+    @property
+    def private(self) -> bool:
+        """Whether its text may not leave this process."""
+        return self.reach == "process"
 
 
 class Answer(NamedTuple):

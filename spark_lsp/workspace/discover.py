@@ -15,19 +15,17 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from spark_lsp.config.patterns import Pattern, patterns, verdict
 from spark_lsp.config.secrets import looks_secret
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 HEAD_BYTES = 4096
 LONGEST_LINE = 2000  # a line in the head of a file that people write stays below this
 MAX_IGNORE_BYTES = 1 << 20
 
-Chain = tuple[tuple[str, "GitIgnoreSpec"], ...]
-"""The specs of one ignore file's name that hold in a folder, nearest first, each with the way to there."""
+Chain = tuple[tuple[str, Sequence[Pattern]], ...]
+"""The patterns of one ignore file's name that hold in a folder, nearest first, each with the way to there."""
 
 _DEPENDENCIES = {"node_modules", "bower_components", "jspm_packages", "site-packages", "dist-packages"}
 _DEPENDENCIES |= {"__pycache__", "DerivedData"}
@@ -119,6 +117,14 @@ def read(path: Path, max_bytes: int) -> str | None:
     return None if "\0" in text else text
 
 
+def resolved(path: str | Path) -> str:
+    """Where the path leads to through all links; as it is where that cannot be told."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # it holds a NUL
+        return os.path.abspath(path)
+
+
 class Rules(NamedTuple):
     """What is ignored among the entries of one folder."""
 
@@ -132,15 +138,15 @@ class Rules(NamedTuple):
         name = f"{name}/" if folder else name
         return any(_decided(chain, name) for chain in self.chains)
 
-    def below(self, name: str, own: Sequence[GitIgnoreSpec | None]) -> Rules:
-        """The rules in a folder of this one, `own` being the specs that stand in it, by ignore file."""
+    def below(self, name: str, own: Sequence[Sequence[Pattern]]) -> Rules:
+        """The rules in a folder of this one, `own` being the patterns that stand in it, by ignore file."""
         return Rules(
             tuple(
                 (
-                    *((("", spec),) if spec is not None else ()),
+                    *((("", found),) if found else ()),
                     *((f"{way}{name}/", upper) for way, upper in chain),
                 )
-                for chain, spec in zip(self.chains, own, strict=True)
+                for chain, found in zip(self.chains, own, strict=True)
             )
         )
 
@@ -154,7 +160,7 @@ class Ignores:
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         self.root = os.path.abspath(root)
         self.names = tuple(names)
-        self._kept: dict[str, tuple[tuple[int, int, int], GitIgnoreSpec]] = {}
+        self._kept: dict[str, tuple[tuple[int, int, int], Sequence[Pattern]]] = {}
 
     def ignored(self, path: Path) -> bool:
         """Whether this file is ignored, by itself or through a folder above it, or looks like a secret.
@@ -199,87 +205,50 @@ class Ignores:
 
     def below(self, rules: Rules, folder: str) -> Rules:
         """The rules in `folder`, those of the folder that holds it being `rules`."""
-        return rules.below(os.path.basename(folder), [self._spec(folder, name) for name in self.names])
+        return rules.below(os.path.basename(folder), [self._patterns(folder, name) for name in self.names])
 
     def _first(self, folder: str) -> Rules:
         chains = []
         for name in self.names:
-            files = [self._spec(folder, name)]
+            files = [self._patterns(folder, name)]
             if name == ".gitignore":
-                files.append(self._spec(os.path.join(folder, ".git", "info"), "exclude"))
-            chains.append(tuple(("", spec) for spec in files if spec is not None))
+                files.append(self._patterns(os.path.join(folder, ".git", "info"), "exclude"))
+            chains.append(tuple(("", found) for found in files if found))
         return Rules(tuple(chains))
 
     def _parts(self, path: Path) -> tuple[str, ...]:
         for file, root in (
             (os.path.abspath(path), self.root),
-            (os.path.realpath(path), os.path.realpath(self.root)),
+            (resolved(path), resolved(self.root)),
         ):
             if Path(file).is_relative_to(root):
                 return Path(file).relative_to(root).parts
         return ()
 
-    def _spec(self, folder: str, name: str) -> GitIgnoreSpec | None:
+    def _patterns(self, folder: str, name: str) -> Sequence[Pattern]:
         path = os.path.join(folder, name)
         try:
             status = os.stat(path)
         except (OSError, ValueError):
             self._kept.pop(path, None)
-            return None
+            return ()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         kept = self._kept.get(path)
         if kept is None or kept[0] != stamp:
             content = _content(path, MAX_IGNORE_BYTES)
             if content is None:
-                return None
-            kept = self._kept[path] = (stamp, _spec_of(content.decode("utf-8-sig", "replace")))
+                return ()
+            text = content.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+            kept = self._kept[path] = (stamp, patterns(text.split("\n")))
         return kept[1]
 
 
 def _decided(chain: Chain, name: str) -> bool:
-    for way, spec in chain:
-        result = spec.check_file(way + name)
-        if result.include is None or result.index is None:
-            continue
-        # To pathspec, `!*/` brings back the files in a folder, too; to git, folders only, and what is
-        # said of the file further up stands.
-        line = str(getattr(spec.patterns[result.index], "pattern", ""))
-        if result.include or name.endswith("/") or not line.rstrip().endswith("/"):
-            return result.include
+    for way, found in chain:
+        taken = verdict(found, way + name)
+        if taken is not None:
+            return taken
     return False
-
-
-def _spec_of(text: str) -> GitIgnoreSpec:
-    # 30 ms of imports that a server without ignore files does not need.
-    from pathspec import GitIgnoreSpec
-
-    lines = [line for line in text.replace("\r\n", "\n").split("\n") if _harmless(line)]
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
-        return GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
-
-
-def _is_pattern(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
-
-
-def _harmless(line: str) -> bool:
-    """Whether the pattern can be matched in good time.
-
-    They become regular expressions, and `*a*a*a*a*a*b` takes minutes for one long
-    name while nothing else in the process runs. Ignore files come with the repository.
-    """
-    return line.startswith("#") or (
-        len(re.findall(r"\*+", line)) <= 6
-        and all(len(re.findall(r"\*+", part)) <= 3 for part in line.split("/"))
-    )
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
