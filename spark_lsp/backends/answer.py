@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from spark_lsp.backends.payload import quote
+from spark_lsp.backends.pool import Pool
 from spark_lsp.errors import BackendError, BrokenStream, TimedOut, Unreachable
 
 if TYPE_CHECKING:
@@ -37,11 +38,23 @@ class Answer:
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, host: str, timeouts: Timeouts, due: float, end: float
+        self,
+        response: aiohttp.ClientResponse,
+        host: str,
+        timeouts: Timeouts,
+        due: float,
+        end: float,
+        pool: Pool,
+        connect_ms: float | None,
     ) -> None:
-        """`due` and `end` in the loop's time: for the first byte of the body, and for the last."""
+        """`due` and `end` in the loop's time: for the first byte of the body, and for the last.
+
+        `connect_ms` is how long it took until there was a connection, None where one was open.
+        """
         self.status = response.status
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        self.connect_ms = connect_ms
+        self._pool = pool
         self._response = response
         self._content = response.content
         self._host = host
@@ -87,12 +100,6 @@ class Answer:
             self._ring_at(self._waiting_until)
         try:
             return await self._content.readany()
-        except TimeoutError as error:
-            if due > self._end:
-                message, advice = "is not done in the time that one answer may take", "raise `total_ms`"
-            else:
-                message, advice = "has gone silent", ""
-            raise TimedOut(f"{self._host} {message}", advice=advice) from error
         finally:
             self._waiting_until = None
 
@@ -108,7 +115,13 @@ class Answer:
         if self._waiting_until > self._loop.time():
             self._ring_at(self._waiting_until)
         else:
-            self._content.set_exception(TimeoutError())
+            self._content.set_exception(self._overdue())
+
+    def _overdue(self) -> TimedOut:
+        if self._loop.time() >= self._end:
+            message = f"{self._host} is not done in the time that one answer may take"
+            return TimedOut(message, advice="raise `total_ms`")
+        return TimedOut(f"{self._host} has gone silent")
 
     def _arrived(self) -> bytes:
         """What had come before it went wrong: aiohttp keeps that back once it has an exception to raise."""
@@ -140,6 +153,7 @@ class Answer:
         if self._alarm is not None:
             self._alarm.cancel()
         self._response.close()  # no more than a formality once the body has ended
+        await self._pool.leave()
 
 
 def translate(error: Exception, host: str) -> BackendError:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from spark_lsp.backends.events import EventReader, table
+from spark_lsp.backends.events import EventReader, complain, table
 from spark_lsp.backends.http_backend import HttpBackend, Incoming
 from spark_lsp.backends.payload import parse, whole_number
 from spark_lsp.backends.refusal import stream_error
@@ -108,7 +108,7 @@ class MessageReader(EventReader):
                 error = table(value.get("error"))
                 raise stream_error(error | {"code": _STATUS.get(str(error.get("type")), error.get("type"))})
             case _:
-                pass
+                complain(value)
         return ""
 
     def usage(self) -> Usage:

@@ -11,8 +11,9 @@ from spark_lsp.values import Delta, Lane, Prompt
 class Backend(Protocol):
     """One place that generations come from.
 
-    `stream` yields deltas; the last one has `finish`. Closing the generator
-    (`aclose`) closes the socket at once, so that the server stops generating.
+    `stream` yields deltas; the last one has `finish`. The first may be news, which is there before any
+    text: empty, of 0 tokens, its `usage` with what rate limits leave and how long a new connection took.
+    Closing the generator (`aclose`) closes the socket at once, so that the server stops generating.
     Raises `errors.BackendError` and nothing else; what was yielded before stays valid.
     """
 
@@ -33,10 +34,25 @@ class Backend(Protocol):
     @property
     def lanes(self) -> tuple[Lane, ...]: ...
 
+    @property
+    def server(self) -> str:
+        """Who answers, as HOST:PORT where that is known: the same for two names of one server. "" in this
+        process."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """What it is sent stays on this machine."""
+        ...
+
     def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]: ...
 
-    async def connect(self) -> None:
-        """Connect ahead of the first request, and settle on a model. Never raises; costs no tokens."""
+    async def connect(self, *, anew: bool = False) -> None:
+        """Connect ahead of the first request, and settle on a model. Never raises; costs no tokens.
+
+        `anew`: after sleep, or when the network was away, what idles is not trusted, and a new connection
+        is made.
+        """
         ...
 
     async def models(self) -> tuple[str, ...]:

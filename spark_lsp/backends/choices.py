@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spark_lsp.backends.events import EventReader, failure, milliseconds, table
+from spark_lsp.backends.events import EventReader, complain, failure, milliseconds, table
 from spark_lsp.backends.payload import parse, whole_number
 from spark_lsp.backends.sse import Decoder
 from spark_lsp.values import Finish, Usage
@@ -89,8 +89,8 @@ class ChoicesReader(EventReader):
             self._report(groq.get("usage"))
             if groq.get("error"):
                 raise failure(groq["error"], None)
-        if "choices" not in value and (value.get("object") == "error" or value.get("detail")):
-            raise failure(value, value.get("status_code"))
+        if "choices" not in value:
+            complain(value)
 
     def _report(self, values: Any) -> None:
         self._reported |= {name: said for name, said in table(values).items() if said is not None}

@@ -65,9 +65,19 @@ class EventReader(ABC):
 def failure(error: Any, status: Any) -> BackendError:
     """The error in an event, whose `status` stands beside it where the vendor has such a field."""
     found = stream_error(error)
-    if found.status is None and isinstance(error, dict) and isinstance(status, int) and status >= 400:
-        return stream_error(error | {"code": status})
+    if found.status is None and isinstance(status, int) and status >= 400:
+        return stream_error((error if isinstance(error, dict) else {"message": error}) | {"code": status})
     return found
+
+
+def complain(value: dict[str, Any]) -> None:
+    """Raise the error that an object is which holds no part of an answer, in whatever shape a vendor or a
+    gateway on the way has it. Returns where it is none."""
+    status = value.get("status_code", value.get("status"))
+    if error := value.get("error"):
+        raise failure(error, status)
+    if value.get("object") == "error" or value.get("detail") or isinstance(value.get("message"), str):
+        raise failure(value, status)
 
 
 def milliseconds(value: Any, unit: int = 1000) -> float | None:

@@ -7,9 +7,21 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from random import Random
 
+import orjson
+
+from spark_lsp.backends.fake_wire import LIMITED, limit_headers
+from spark_lsp.backends.limits import limits
 from spark_lsp.backends.oracle import Filler, Oracle, Source, tokens
 from spark_lsp.backends.refusal import refusal
-from spark_lsp.backends.script import BEFORE, Fault, Script, parse_faults
+from spark_lsp.backends.script import (
+    BEFORE,
+    Fault,
+    Quota,
+    Script,
+    parse_faults,
+    parse_late,
+    parse_limit,
+)
 from spark_lsp.config import BackendSettings
 from spark_lsp.errors import BrokenStream, TimedOut, UsageError
 from spark_lsp.values import Delta, Lane, Prompt, Usage
@@ -21,15 +33,26 @@ FILE_BYTES = 1_000_000
 class FakeBackend:
     """What `spark-lsp fake-server` does, without the server.
 
-    Raises UsageError for faults that are none and for an oracle that is no folder.
+    Raises UsageError for faults, a limit or a lateness that are none, and for an oracle that is no folder.
     """
+
+    server = ""
+    local = True
 
     def __init__(self, settings: BackendSettings, *, seed: int = 0) -> None:
         self.name = settings.name
         self.model = settings.model
         self.fim = settings.fim or "suffix"
         self.lanes: tuple[Lane, ...] = settings.lanes
-        self._script = Script(settings.ttft, settings.rate, settings.jitter, parse_faults(settings.faults))
+        self._script = Script(
+            settings.ttft,
+            settings.rate,
+            settings.jitter,
+            parse_faults(settings.faults),
+            parse_limit(settings.limit),
+            parse_late(settings.late),
+        )
+        self._quota = None if self._script.limit is None else Quota(self._script.limit)
         self._folder = folder_of(settings.oracle)
         self._source: Source | None = None
         self._patience = settings.first_byte_ms / 1000, settings.stall_ms / 1000
@@ -38,7 +61,7 @@ class FakeBackend:
     def __repr__(self) -> str:
         return f"<FakeBackend {self.name} {self._script}>"
 
-    async def connect(self) -> None:
+    async def connect(self, *, anew: bool = False) -> None:
         await self._ready()
 
     async def models(self) -> tuple[str, ...]:
@@ -54,6 +77,8 @@ class FakeBackend:
         source = await self._ready()
         loop = asyncio.get_running_loop()
         started = loop.time()
+        if self._quota is not None:
+            yield Delta(usage=_taken(self._quota, started), tokens=0)
         plan = self._script.perform(
             source.answer(prompt.prefix, prompt.suffix),
             self._random,
@@ -96,6 +121,14 @@ class FakeBackend:
                 raise BrokenStream("scripted")
             case "garbage":
                 raise BrokenStream("expected JSON, got garbage")
+
+
+def _taken(quota: Quota, now: float) -> Usage:
+    """What is left after one more request. Raises RateLimited when it is too many."""
+    headers = limit_headers(quota.limit, quota.take(now))
+    if "retry-after" in headers:
+        raise refusal(LIMITED.status, headers, orjson.dumps(LIMITED.body), now=0.0)
+    return Usage(**limits(headers, 0.0)._asdict())
 
 
 def folder_of(name: str) -> Path | None:

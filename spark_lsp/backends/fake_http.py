@@ -12,18 +12,36 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any, Self
 
 import orjson
 from aiohttp import web
 
-from spark_lsp.backends.fake_wire import DONE, GARBAGE, SCRIPTED, Ask, RejectedError, Shape, event, understand
+from spark_lsp.backends.fake_wire import (
+    DONE,
+    GARBAGE,
+    LIMITED,
+    SCRIPTED,
+    Ask,
+    RejectedError,
+    Shape,
+    changed,
+    event,
+    limit_headers,
+    understand,
+)
 from spark_lsp.backends.oracle import Filler, Source
-from spark_lsp.backends.script import BEFORE, Fault, Performance, Script, parse_faults
+from spark_lsp.backends.script import (
+    BEFORE,
+    Fault,
+    Performance,
+    Quota,
+    Script,
+)
 from spark_lsp.errors import UsageError
 
 LOG = 1_000  # requests that /fake/stats remembers
@@ -34,7 +52,7 @@ BODY_BYTES = 8_000_000
 class Entry:
     """One request. Times in seconds since the server started; `first` is when its first token was sent.
 
-    `outcome` is open, completed, cancelled, rejected, or the fault it met.
+    `outcome` is open, completed, cancelled, rejected, limited, or the fault it met.
     """
 
     number: int
@@ -50,13 +68,15 @@ class Entry:
 
 @dataclass(slots=True)
 class Stats:
-    """What a test wants to know. `cancelled`: the client left first. `failed`: a fault was scripted."""
+    """What a test wants to know. `cancelled`: the client left first. `failed`: a fault was scripted.
+    `limited`: there were too many requests. `tokens` are those of all answers, cancelled ones too."""
 
     requests: int = 0
     completed: int = 0
     cancelled: int = 0
     failed: int = 0
     rejected: int = 0
+    limited: int = 0
     tokens: int = 0
     open: int = 0
     log: deque[Entry] = field(default_factory=lambda: deque(maxlen=LOG))
@@ -88,6 +108,7 @@ class FakeServer:
         self._address = host, port
         self._model = model
         self._slots = asyncio.Semaphore(slots) if slots else None
+        self._quota: Quota | None = None
         self._random = Random(seed)
         self._began = time.monotonic()
         self._runner = web.AppRunner(
@@ -136,11 +157,15 @@ class FakeServer:
                 entry.outcome = "rejected"
                 return _json(rejected.body, rejected.status)
             entry.prompt_tokens, entry.max_tokens = ask.prompt_tokens, ask.max_tokens
+            headers = self._limits()
+            if "retry-after" in headers:
+                entry.outcome = "limited"
+                return _json(LIMITED.body, LIMITED.status, headers)
             async with self._slot():
                 answer = self._source.answer(ask.prefix, ask.suffix)
                 plan = self.script.perform(answer, self._random, max_tokens=ask.max_tokens, stop=ask.stop)
                 try:
-                    return await _Stage(request, ask, plan, entry, self._now).play()
+                    return await _Stage(request, ask, plan, entry, self._now, headers).play()
                 except ConnectionError:
                     # The client left while we wrote. Raised further it would be logged as our fault.
                     return web.Response()
@@ -167,8 +192,20 @@ class FakeServer:
                     self.stats.cancelled += 1
                 case "rejected":
                     self.stats.rejected += 1
+                case "limited":
+                    self.stats.limited += 1
                 case _:
                     self.stats.failed += 1
+
+    def _limits(self) -> dict[str, str]:
+        """The headers that say what the limit leaves after this request; `retry-after` if it is too many."""
+        limit = self.script.limit
+        if limit is None:
+            self._quota = None
+            return {}
+        if self._quota is None or self._quota.limit != limit:
+            self._quota = Quota(limit)
+        return limit_headers(limit, self._quota.take(self._now()))
 
     def _slot(self) -> AbstractAsyncContextManager[None]:
         return self._slots or nullcontext()
@@ -188,9 +225,9 @@ class FakeServer:
         return _json(counts | {"log": list(self.stats.log), "now": self._now()})
 
     async def _direct(self, request: web.Request) -> web.Response:
-        """Change the script: any of ttft, rate, jitter and faults. The others stay."""
+        """Change the script: any of its values. The others stay."""
         try:
-            self.script = _changed(self.script, await _object(request))
+            self.script = changed(self.script, await _object(request))
         except RejectedError as rejected:
             return _json(rejected.body, rejected.status)
         return _json(asdict(self.script))
@@ -200,20 +237,27 @@ class _Stage:
     """Plays one performance to one client."""
 
     def __init__(
-        self, request: web.Request, ask: Ask, plan: Performance, entry: Entry, now: Callable[[], float]
+        self,
+        request: web.Request,
+        ask: Ask,
+        plan: Performance,
+        entry: Entry,
+        now: Callable[[], float],
+        headers: Mapping[str, str],
     ) -> None:
         self._request = request
         self._ask = ask
         self._plan = plan
         self._entry = entry
         self._now = now
+        self._headers = headers
         self._shape = Shape(ask, entry.number, int(time.time()))
 
     async def play(self) -> web.StreamResponse:
         fault = self._plan.fault
         if fault is not None and fault.kind == "status":
             self._entry.outcome = f"status{fault.status}"
-            return _status(fault.status)
+            return _status(fault.status, self._headers)
         if fault is not None and (fault.after == BEFORE or not self._ask.stream):
             return await self._break(fault, None)
         return await (self._stream() if self._ask.stream else self._whole())
@@ -224,12 +268,17 @@ class _Stage:
         await asyncio.sleep(plan.due[-1] if plan.due else 0)
         self._count(len(plan.pieces))
         self._entry.outcome = "completed"
-        return _json(self._shape.whole("".join(plan.pieces), plan.finish, len(plan.pieces)))
+        answer = self._shape.whole("".join(plan.pieces), plan.finish, len(plan.pieces))
+        return _json(answer, headers=self._headers)
 
     async def _stream(self) -> web.StreamResponse:
         plan, fault, ask = self._plan, self._plan.fault, self._ask
         response = web.StreamResponse(
-            headers={"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+            headers={
+                "content-type": "text/event-stream; charset=utf-8",
+                "cache-control": "no-cache",
+                **self._headers,
+            }
         )
         started = asyncio.get_running_loop().time()
         await response.prepare(self._request)
@@ -268,7 +317,9 @@ class _Stage:
                 await asyncio.Event().wait()
             case "error" | "garbage" if response is None:
                 body = orjson.dumps(SCRIPTED) if fault.kind == "error" else GARBAGE
-                return web.Response(body=body, status=500, content_type="application/json")
+                return web.Response(
+                    body=body, status=500, content_type="application/json", headers=self._headers
+                )
             case "error" if response is not None:
                 await response.write(event(SCRIPTED))
             case "garbage" if response is not None:
@@ -288,35 +339,12 @@ def _reset(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _status(status: int) -> web.Response:
+def _status(status: int, limits: Mapping[str, str]) -> web.Response:
     """As such an answer looks in life: gateways answer in HTML, the others say when to come back."""
     if status in (502, 504):
         page = f"<html><head><title>{status} scripted</title></head><body><h1>Gateway</h1></body></html>"
-        return web.Response(text=page, status=status, content_type="text/html")
-    headers = {"retry-after": "1"} if status in (429, 503, 529) else {}
-    return web.Response(
-        body=orjson.dumps(SCRIPTED), status=status, content_type="application/json", headers=headers
-    )
-
-
-def _changed(script: Script, changes: dict[str, Any]) -> Script:
-    """The script with some of its values replaced. Raises RejectedError."""
-    unknown = changes.keys() - {"ttft", "rate", "jitter", "faults"}
-    if unknown:
-        raise RejectedError(
-            400, f"a script has ttft, rate, jitter and faults, not {', '.join(sorted(unknown))}"
-        )
-    for name in ("ttft", "rate", "jitter"):
-        value = changes.get(name, 0)
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-            raise RejectedError(400, f"{name} is a number of at least 0", param=name)
-    if not isinstance(changes.get("faults", ""), str):
-        raise RejectedError(400, "faults is a string", param="faults")
-    try:
-        faults = parse_faults(changes["faults"]) if "faults" in changes else script.faults
-    except UsageError as error:
-        raise RejectedError(400, str(error), param="faults") from error
-    return replace(script, **{**changes, "faults": faults})
+        return web.Response(text=page, status=status, content_type="text/html", headers=limits)
+    return _json(SCRIPTED, status, {**limits, "retry-after": "1"} if status in (429, 503, 529) else limits)
 
 
 async def _object(request: web.Request) -> dict[str, Any]:
@@ -330,8 +358,10 @@ async def _object(request: web.Request) -> dict[str, Any]:
     return value
 
 
-def _json(value: object, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(value), status=status, content_type="application/json", headers=headers
+    )
 
 
 async def _until(due: float) -> None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from spark_lsp.backends.oracle import split_prompt, tokens
+from spark_lsp.backends.script import Allowance, Limit, Script, parse_faults, parse_late, parse_limit
+from spark_lsp.errors import UsageError
 from spark_lsp.values import Finish
 
 STOPS = 4  # as the servers of this family
 DEFAULT_TOKENS = 16  # the protocol's own default, which surprises people
+
+NUMBERS = ("ttft", "rate", "jitter")
+TEXTS: Mapping[str, Callable[[str], object]] = {
+    "faults": parse_faults,
+    "limit": parse_limit,
+    "late": parse_late,
+}
 
 DONE = b"data: [DONE]\n\n"
 GARBAGE = b'data: {"choices": [{"te\n\n'
@@ -21,13 +32,21 @@ SCRIPTED = {"error": {"message": "a scripted fault", "type": "server_error", "pa
 class RejectedError(Exception):
     """A request that is answered with an error object."""
 
-    def __init__(self, status: int, message: str, *, param: str = "", code: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        kind: str = "invalid_request_error",
+        param: str = "",
+        code: str = "",
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = {
             "error": {
                 "message": message,
-                "type": "invalid_request_error",
+                "type": kind,
                 "param": param or None,
                 "code": code or None,
             }
@@ -121,6 +140,45 @@ def _stop(body: dict[str, Any]) -> tuple[str, ...]:
     if len(strings) > STOPS:
         raise RejectedError(400, f"stop holds at most {STOPS} strings", param="stop")
     return tuple(strings)
+
+
+LIMITED = RejectedError(429, "Rate limit reached for requests", kind="requests", code="rate_limit_exceeded")
+
+
+def limit_headers(limit: Limit, allowance: Allowance) -> dict[str, str]:
+    """What every answer says about the limit, and when to come back where it is used up."""
+    headers = {
+        "x-ratelimit-limit-requests": str(limit.requests),
+        "x-ratelimit-remaining-requests": str(allowance.left),
+        "x-ratelimit-reset-requests": f"{allowance.resets:.3f}s",
+    }
+    if not allowance.granted:
+        headers["retry-after"] = str(math.ceil(allowance.resets))  # whole seconds, by the standard
+        headers["retry-after-ms"] = str(math.ceil(allowance.resets * 1000))
+    return headers
+
+
+def changed(script: Script, changes: dict[str, Any]) -> Script:
+    """The script with some of its values replaced. Raises RejectedError."""
+    unknown = changes.keys() - {*NUMBERS, *TEXTS}
+    if unknown:
+        known = ", ".join([*NUMBERS, *TEXTS])
+        raise RejectedError(400, f"a script has {known}, not {', '.join(sorted(unknown))}")
+    return replace(script, **{name: _value(name, value) for name, value in changes.items()})
+
+
+def _value(name: str, value: Any) -> Any:
+    """What a script has under `name`. Raises RejectedError."""
+    if name in NUMBERS:
+        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+            raise RejectedError(400, f"{name} is a number of at least 0", param=name)
+        return value
+    if not isinstance(value, str):
+        raise RejectedError(400, f"{name} is a string", param=name)
+    try:
+        return TEXTS[name](value)
+    except UsageError as error:
+        raise RejectedError(400, str(error), param=name) from error
 
 
 def event(value: dict[str, Any]) -> bytes:

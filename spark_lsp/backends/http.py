@@ -10,11 +10,9 @@ server's start, so it happens in a thread.
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -25,19 +23,20 @@ from spark_lsp import __version__
 from spark_lsp.backends.answer import Answer, Timeouts, translate
 from spark_lsp.backends.key import Key
 from spark_lsp.backends.payload import quote
-from spark_lsp.backends.refusal import refusal
+from spark_lsp.backends.pool import Attempt, Pool
+from spark_lsp.backends.refusal import NO_KEY, refusal
 from spark_lsp.backends.trust import Proxy, Trust, context, is_loopback, proxy_for
 from spark_lsp.errors import BackendError, BrokenStream, Unauthorized, Unreachable, UsageError
 
 if TYPE_CHECKING:
     import aiohttp
 
-KEEP_ALIVE = 90.0  # seconds; a server that closes earlier is noticed, one that resets costs a retry
-CONNECTIONS = 16  # at least; a leaked slot would show as a pool that runs dry
+CONNECTIONS = 100
+"""At least: a request that waits for a connection of ours would look like a slow server. How many are sent
+at once is decided elsewhere, for fewer; here a leak shows, as a pool that runs dry."""
+
 DOCUMENT = 4_000_000  # bytes of a document, such as a list of models, that are read
 ERROR_BODY = 65_536  # bytes of an error's body that are read
-READ_BUFFER = 1 << 18  # bytes that wait for a slow reader before the server is made to wait
-HEADER = 1 << 16  # bytes of one header's value; cookies and policies of some gateways go past 8 KB
 
 Authorization = Callable[[str], Mapping[str, str]]
 """The headers that carry a key."""
@@ -70,8 +69,8 @@ class Client:
         self._trust = trust or Trust()
         self._limit = max(CONNECTIONS, 2 * slots)
         self._proxy = Proxy()
-        self._session: aiohttp.ClientSession | None = None
-        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._pool: Pool | None = None
+        self._retired: WeakSet[Pool] = WeakSet()
         self._lock = asyncio.Lock()
         self._closed = False
 
@@ -82,6 +81,15 @@ class Client:
     def loopback(self) -> bool:
         """The server runs on this machine."""
         return is_loopback(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def server(self) -> str:
+        """Who is asked, as HOST:PORT, the same for all names of this machine."""
+        url = urlsplit(self.base_url)
+        host = (url.hostname or "").rstrip(".")
+        host = "127.0.0.1" if host in ("localhost", "::1") else host
+        port = url.port or (443 if url.scheme == "https" else 80)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send `body`, JSON, and return the answer once its headers are here and say 200.
@@ -109,8 +117,8 @@ class Client:
 
     @property
     def warm(self) -> bool:
-        """Whether a connection is open. The pool closes those that idle for too long, and servers do."""
-        return any(opened.fileno() >= 0 for opened in self._sockets)
+        """Whether a connection is open that the next request may use."""
+        return self._pool is not None and self._pool.warm
 
     async def connect(self, path: str) -> None:
         """Have a connection ready, without spending a token: any answer to `path` will do.
@@ -122,15 +130,34 @@ class Client:
         async with await self._send("HEAD", path, b"") as answer:
             await answer.read(ERROR_BODY)
 
-    async def upgrade(self, path: str) -> aiohttp.ClientWebSocketResponse:
-        """A WebSocket at `path`, with the key, the proxy and the trust of every other request.
+    async def renew(self) -> None:
+        """Have the next request make a new connection. Those that idle are closed; answers go on."""
+        async with self._lock:
+            pool, self._pool = self._pool, None
+            if pool is not None:
+                self._retired.add(pool)
+                await pool.retire()
+
+    async def upgrade(self, path: str) -> tuple[aiohttp.ClientWebSocketResponse, Pool]:
+        """A WebSocket at `path`, with the key, the proxy and the trust of every other request; and the
+        pool to leave once it is closed.
 
         Closing it does not wait for the server to say goodbye. Raises BackendError.
         """
-        session = await self._ready()
+        headers = await self._identity()
+        pool = await self._ready()
+        pool.enter()
+        try:
+            return await self._upgrade(pool.session, path, headers), pool
+        except BaseException:
+            await pool.leave()
+            raise
+
+    async def _upgrade(
+        self, session: aiohttp.ClientSession, path: str, headers: Mapping[str, str]
+    ) -> aiohttp.ClientWebSocketResponse:
         import aiohttp
 
-        headers = await self._identity()
         try:
             async with asyncio.timeout(self.timeouts.connect):
                 return await session.ws_connect(
@@ -150,21 +177,33 @@ class Client:
     async def aclose(self) -> None:
         self._closed = True
         async with self._lock:
-            session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+            pools = [*self._retired, *([self._pool] if self._pool else [])]
+            self._pool = None
+        for pool in pools:
+            await pool.aclose()
 
     async def _send(self, method: str, path: str, body: bytes) -> Answer:
+        started = asyncio.get_running_loop().time()
         headers = await self._headers()
-        session = await self._ready()
+        pool = await self._ready()
+        pool.enter()
+        try:
+            return await self._request(pool, method, path, body, headers, started)
+        except BaseException:
+            await pool.leave()
+            raise
+
+    async def _request(
+        self, pool: Pool, method: str, path: str, body: bytes, headers: Mapping[str, str], started: float
+    ) -> Answer:
         end = asyncio.get_running_loop().time() + self.timeouts.total
         # A kept-alive socket that the server has just closed fails before any byte. The pool drops it, so
         # each round uses up one of them and the first fresh connection ends the loop.
         for _ in range(self._limit + 1):
-            attempt = _Attempt(asyncio.timeout(self.timeouts.connect), self.timeouts.first_byte)
+            attempt = Attempt(asyncio.timeout(self.timeouts.connect), self.timeouts.first_byte, started)
             try:
                 async with attempt.timeout:
-                    response = await session.request(
+                    response = await pool.session.request(
                         method,
                         self.base_url + path,
                         data=body or None,
@@ -181,10 +220,11 @@ class Client:
                 if not attempt.reused:
                     raise self._hung_up(failure, attempt) from error
             else:
-                return Answer(response, self.host, self.timeouts, attempt.timeout.when() or end, end)
+                due = attempt.timeout.when() or end
+                return Answer(response, self.host, self.timeouts, due, end, pool, attempt.connect_ms)
         raise BrokenStream(f"{self.host} closes every connection without an answer")
 
-    def _hung_up(self, failure: BrokenStream, attempt: _Attempt) -> BackendError:
+    def _hung_up(self, failure: BrokenStream, attempt: Attempt) -> BackendError:
         """A new connection that was closed before any byte: by whom, and why, is a guess."""
         if self._proxy.url and not attempt.made:
             advice = "check $HTTPS_PROXY, or list the host in $NO_PROXY"
@@ -206,19 +246,21 @@ class Client:
         agent = {"user-agent": f"spark-lsp/{__version__}"}
         return agent | (dict(self._authorization(key)) if key else {}) | self._extra
 
-    async def _ready(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    async def _ready(self) -> Pool:
+        pool = self._pool
+        if pool is None:
             async with self._lock:
                 if self._closed:
                     raise Unreachable("this backend has been closed")
-                if self._session is None:
+                pool = self._pool
+                if pool is None:
                     try:
                         self._proxy = proxy_for(self.base_url)
                         tls = await asyncio.to_thread(_prepare, self.base_url, self._trust)
-                        self._session = _session(tls, self._limit, self._sockets)
+                        pool = self._pool = Pool(tls, self._limit)
                     except Exception as error:
                         raise translate(error, self.host) from error
-        return self._session
+        return pool
 
     async def _refused(self, answer: Answer) -> BackendError:
         try:
@@ -228,16 +270,19 @@ class Client:
         return self._refusal(answer.status, answer.headers, body)
 
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
-        error = refusal(status, headers, body, now=time.time(), key_source=self._key.source)
-        self.clean(error)
-        if isinstance(error, Unauthorized):
-            self._key.forget()
+        error = refusal(status, headers, body, now=time.time())
+        self.heed(error)
         return error
 
-    def clean(self, error: BackendError) -> None:
-        """Take the key and the headers out of a message that quotes the server: some echo what they got."""
+    def heed(self, error: BackendError) -> None:
+        """Take the key and the headers out of a message that quotes the server: some echo what they got. A
+        key that was refused is read again for the next request."""
         error.message = self.hide(error.message)
         error.args = (error.message,)
+        if isinstance(error, Unauthorized):
+            if error.advice == NO_KEY and self._key.source:
+                error.advice = f"check the key {self._key.source}"
+            self._key.forget()
 
     def hide(self, text: str) -> str:
         """`text` without the key and without what the settings' headers say."""
@@ -255,67 +300,6 @@ def _prepare(base_url: str, trust: Trust) -> ssl.SSLContext:
     if not base_url.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return context(trust)
-
-
-def _session(tls: ssl.SSLContext, limit: int, sockets: WeakSet[socket.socket]) -> aiohttp.ClientSession:
-    """A session that has no connection yet. Those that it makes are added to `sockets`."""
-    import aiohttp
-
-    def opened(address: aiohttp.AddrInfoType) -> socket.socket:
-        made = socket.socket(*address[:3])
-        sockets.add(made)
-        return made
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_create_end.append(_connected)
-    tracing.on_connection_reuseconn.append(_reused)
-    tracing.on_request_redirect.append(_redirected)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=limit, keepalive_timeout=KEEP_ALIVE, ssl=tls, socket_factory=opened
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        trace_configs=[tracing],
-        read_bufsize=READ_BUFFER,
-        max_field_size=HEADER,
-    )
-
-
-class _Attempt:
-    """One try at sending a request. aiohttp tells it when it has got its connection."""
-
-    def __init__(self, timeout: asyncio.Timeout, first_byte: float) -> None:
-        self.timeout = timeout
-        self.made = False
-        self.reused = False
-        self._first_byte = first_byte
-
-    def connected(self, *, reused: bool) -> None:
-        """From here on it is the server that is waited for."""
-        self.made, self.reused = True, reused
-        self.timeout.reschedule(asyncio.get_running_loop().time() + self._first_byte)
-
-
-async def _connected(_: object, context: SimpleNamespace, __: object) -> None:
-    _tell(context, reused=False)
-
-
-async def _reused(_: object, context: SimpleNamespace, __: object) -> None:
-    _tell(context, reused=True)
-
-
-def _tell(context: SimpleNamespace, *, reused: bool) -> None:
-    attempt: _Attempt | None = context.trace_request_ctx
-    if attempt is not None:  # a WebSocket has none
-        attempt.connected(reused=reused)
-
-
-async def _redirected(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
-    """aiohttp has no other way to stop an upgrade from following a redirect, key and all."""
-    params.response.close()
-    headers = {"location": params.response.headers.get("location", "")}
-    raise refusal(params.response.status, headers, b"", now=0)
 
 
 def _host(base_url: str) -> str:

@@ -18,6 +18,7 @@ import orjson
 from spark_lsp.backends.answer import Timeouts
 from spark_lsp.backends.http import Authorization, Client, bearer
 from spark_lsp.backends.key import Key
+from spark_lsp.backends.limits import limits
 from spark_lsp.backends.listings import cache_file, recall, remember
 from spark_lsp.backends.models import ModelChoice
 from spark_lsp.backends.payload import quote
@@ -26,7 +27,7 @@ from spark_lsp.backends.trust import Trust
 from spark_lsp.config import BackendSettings
 from spark_lsp.config.presets import PRESETS
 from spark_lsp.errors import BackendError, BrokenStream, NoSuchModel, RequestRejected, TimedOut
-from spark_lsp.values import Delta, Lane, Prompt
+from spark_lsp.values import Delta, Lane, Prompt, Usage
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ class Incoming(Protocol):
     @property
     def media_type(self) -> str: ...
 
+    @property
+    def connect_ms(self) -> float | None: ...
+
     async def chunk(self, within: float | None = None) -> bytes: ...
 
     async def read(self, limit: int) -> bytes: ...
@@ -101,6 +105,8 @@ class HttpBackend(ABC):
         self._choice = ModelChoice(settings.model, settings.models)
         self._extra = settings.body
         self._client = make_client(settings, self.authorization)
+        self.server = self._client.server
+        self._stays_here = self._client.loopback and not settings.forwards
         self._unwanted: set[tuple[str, str]] = set()
         # A server of one's own serves something else after its next start: it is asked each time.
         self._place = "" if self._client.loopback else f"{self._client.base_url} {settings.api_key_env}"
@@ -114,7 +120,13 @@ class HttpBackend(ABC):
     def model(self) -> str:
         return self._choice.current
 
-    async def connect(self) -> None:
+    @property
+    def local(self) -> bool:
+        return self._stays_here
+
+    async def connect(self, *, anew: bool = False) -> None:
+        if anew:
+            await self._client.renew()
         try:
             if not self._choice.open or await self._recall():
                 await self._client.connect(self.listing)
@@ -128,7 +140,7 @@ class HttpBackend(ABC):
         try:
             models = self.listed(await self._client.get(self.listing))
         except BackendError as error:
-            self._client.clean(error)
+            self._client.heed(error)
             raise
         self._choice.listed(models)
         await self._remember(models)
@@ -154,20 +166,30 @@ class HttpBackend(ABC):
         await self._client.aclose()
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        """As `Backend.stream`. A model that is not served is passed over from then on."""
+        model = self.model
+        said = False
         try:
             async with await self._ask(prompt) as answer:
+                # Now: most streams are closed before their last delta, which says it again.
+                if (news := _news(answer)) != Usage():
+                    yield Delta(usage=news, tokens=0)
                 reader = self.reader(await _decoder(answer), answer.headers)
                 while not reader.done and (chunk := await _next(answer, reader)):
                     if self.tap is not None:
                         self.tap(chunk)
                     for delta in reader.feed(chunk):
+                        said = True
                         yield delta
                 if reader.done:
                     await answer.drain()
                 for delta in reader.end():
                     yield delta
         except BackendError as error:
-            self._client.clean(error)
+            self._client.heed(error)
+            if isinstance(error, NoSuchModel) and not said and (asked := model or self.model):
+                self._choice.refuse(asked)
+                await self._remember(None)
             raise
 
     @abstractmethod
@@ -194,8 +216,8 @@ class HttpBackend(ABC):
     async def _ask(self, prompt: Prompt) -> Incoming:
         """Post the request. A field that the server does not know is dropped, now and from now on.
 
-        A model that is not served is passed over from now on, and so is the field `suffix`: the error is
-        raised all the same, since what is asked next wants another prompt.
+        Where it is the text behind the cursor that cannot be taken, `fim` is `prefix` from then on. The
+        error is raised all the same: who asks again has another prompt to ask with.
         """
         if self._choice.open and not self.model and await self.models() and not self.model:
             advice = "set `model` to one that the server lists: spark-lsp doctor shows them"
@@ -207,18 +229,18 @@ class HttpBackend(ABC):
             asked = self._wanted(model, body)
             try:
                 return await self._post(path, asked)
-            except NoSuchModel:
-                self._choice.refuse(model)
-                await self._remember(None)
-                raise
             except RequestRejected as error:
+                if self.takes_no_suffix(error, asked):
+                    self.fim = "prefix"
+                    raise
                 name = self._blamed(error, asked)
-                if name == "suffix":
-                    self.fim = "prefix"  # vLLM and others declare the field and refuse it
-                tried = (model, self.other_names.get(name, "")) in self._unwanted
-                if name in ("", "suffix") or tried:
+                if not name or (model, self.other_names.get(name, "")) in self._unwanted:
                     raise
                 self._unwanted.add((model, name))
+
+    def takes_no_suffix(self, error: RequestRejected, asked: Mapping[str, Any]) -> bool:
+        """Whether it was refused for the text behind the cursor: vLLM declares the field, and refuses it."""
+        return self._blamed(error, asked) == "suffix"
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> Incoming:
         return await self._client.post(path, orjson.dumps(body))
@@ -293,6 +315,12 @@ def address(settings: BackendSettings, environ: Mapping[str, str]) -> str:
         host = f"{host}:{usual.port}"
     path = given.path.rstrip("/")  # SDKs mostly add the version themselves, OpenAI's does not
     return f"{given.scheme}://{host}{path if '/v1' in path else path + usual.path}"
+
+
+def _news(answer: Incoming) -> Usage:
+    """What is known before the first byte of the body."""
+    left = limits(answer.headers, time.time())._asdict()
+    return Usage(**left, connect_ms=answer.connect_ms)
 
 
 async def _decoder(answer: Incoming) -> Decoder:

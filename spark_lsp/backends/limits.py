@@ -81,6 +81,13 @@ def _read(headers: Mapping[str, str], now: float) -> Iterator[_Limit]:
             yield _Limit(counted, left, share, _milliseconds(headers.get(reset, ""), now))
 
 
+def duration_ms(value: str) -> float | None:
+    """Milliseconds, from "6m0s" or "12ms"; None for what is no such text."""
+    if _DURATION.fullmatch(value):
+        return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, value, re.ASCII))
+    return None
+
+
 def _milliseconds(value: str, now: float) -> float | None:
     """From "1.5" (seconds), "6m0s", "12ms", a date of RFC 3339, or Unix time in seconds or milliseconds."""
     if _SECONDS.fullmatch(value):
@@ -88,8 +95,8 @@ def _milliseconds(value: str, now: float) -> float | None:
         if number < _YEARS:
             return number * 1000
         return max(0.0, number * (1.0 if number >= _YEARS_MS else 1000.0) - now * 1000)
-    if _DURATION.fullmatch(value):
-        return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, value, re.ASCII))
+    if (duration := duration_ms(value)) is not None:
+        return duration
     try:
         date = datetime.fromisoformat(value)
     except ValueError:

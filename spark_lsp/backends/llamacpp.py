@@ -14,7 +14,7 @@ import orjson
 from spark_lsp.backends.choices import ChoicesReader
 from spark_lsp.backends.events import milliseconds, table
 from spark_lsp.backends.http import ERROR_BODY
-from spark_lsp.backends.http_backend import HttpBackend, Incoming
+from spark_lsp.backends.http_backend import HttpBackend
 from spark_lsp.backends.openai_chat import messages
 from spark_lsp.backends.payload import parse, whole_number
 from spark_lsp.backends.sse import Decoder
@@ -31,15 +31,13 @@ class LlamaCpp(HttpBackend):
     """A rendered prompt goes to `/completion`, text on both sides to `/infill`, a chat to the chat endpoint,
     which alone knows the model's chat template.
 
-    A model without FIM tokens has 501 for `/infill` ("llama.cpp's server, README"): from then on it is
-    given the text before the cursor only.
+    A model without FIM tokens has 501 for `/infill` ("llama.cpp's server, README").
     """
 
     listing: ClassVar[str] = "/v1/models"
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        self._infills = True
         self._ids: dict[str, str] = {}
         self._streams = 0
         self._ahead: asyncio.Task[None] | None = None
@@ -59,7 +57,7 @@ class LlamaCpp(HttpBackend):
                 "max_tokens": prompt.max_tokens,
             }
         body["n_predict"] = prompt.max_tokens
-        if self._to_infill(prompt):
+        if prompt.rendered is None:
             # What stands on the cursor's line goes last, behind the suffix: while that line is typed, all
             # before it is in the server's cache.
             start = prompt.prefix.rfind("\n") + 1
@@ -68,9 +66,7 @@ class LlamaCpp(HttpBackend):
                 "input_suffix": prompt.suffix,
                 "prompt": prompt.prefix[start:],
             }
-        return "/completion", body | {
-            "prompt": prefix_alone(prompt) if prompt.rendered is None else prompt.rendered
-        }
+        return "/completion", body | {"prompt": prompt.rendered}
 
     def reader(self, decoder: Decoder, headers: Mapping[str, str]) -> LlamaCppReader:
         return LlamaCppReader(decoder, headers)
@@ -118,19 +114,8 @@ class LlamaCpp(HttpBackend):
         except BackendError as error:
             log.info("%s does not read ahead: %s", self.name, error)
 
-    async def _ask(self, prompt: Prompt) -> Incoming:
-        to_infill = self._to_infill(prompt)
-        try:
-            return await super()._ask(prompt)
-        except RequestRejected as error:
-            if not (to_infill and error.status == 501):
-                raise
-        self._infills = False
-        self.fim = "prefix"
-        return await super()._ask(prompt)
-
-    def _to_infill(self, prompt: Prompt) -> bool:
-        return self._infills and prompt.rendered is None and not prompt.instructions
+    def takes_no_suffix(self, error: RequestRejected, asked: Mapping[str, Any]) -> bool:
+        return error.status == 501 and "input_suffix" in asked
 
 
 class LlamaCppReader(ChoicesReader):
@@ -161,13 +146,6 @@ class LlamaCppReader(ChoicesReader):
             prompt_ms=milliseconds(timings.get("prompt_ms"), 1),
             generation_ms=milliseconds(timings.get("predicted_ms"), 1),
         )
-
-
-def prefix_alone(prompt: Prompt) -> str:
-    """The text before the cursor for a model that continues it. A blank before the cursor is left out
-    where a word is about to follow: tokens begin with their blank. Indentation stays."""
-    line = prompt.prefix[prompt.prefix.rfind("\n") + 1 :]
-    return prompt.prefix[:-1] if line.endswith(" ") and line.strip() else prompt.prefix
 
 
 def _name(id: str) -> str:

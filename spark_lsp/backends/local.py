@@ -32,6 +32,8 @@ READING = 60_000  # ms for a long prompt: 1,000 tokens take 15 s with 1.5B param
 class LocalBackend:
     """Raises UsageError without a `model_file`, MissingExtra without xllamacpp."""
 
+    local = True
+
     def __init__(self, settings: BackendSettings, folder: Path | None = None) -> None:
         if not settings.model_file:
             raise UsageError("kind `local` needs `model_file`: the path of a GGUF file")
@@ -39,7 +41,6 @@ class LocalBackend:
             raise MissingExtra("kind `local`", "local")
         self.name = settings.name
         self.lanes: tuple[Lane, ...] = settings.lanes
-        self.fim = settings.fim
         self._settings = settings
         self._plan = Plan.of(settings)
         self._folder = folder
@@ -56,13 +57,23 @@ class LocalBackend:
     def model(self) -> str:
         return self._plan.model
 
+    @property
+    def fim(self) -> str:
+        """What the child's server was found to take, once it has been asked."""
+        return self._settings.fim if self._asked is None else self._asked.fim
+
+    @property
+    def server(self) -> str:
+        """The file: whoever names it talks to one child, whose port nobody knows before it runs."""
+        return self._plan.model_file
+
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         asked = await self._ready()
         said = False
         try:
             async with aclosing(asked.stream(prompt)) as deltas:
                 async for delta in deltas:
-                    said = True
+                    said = said or bool(delta.text)
                     yield delta
             return
         except (BrokenStream, Unreachable):
@@ -73,7 +84,7 @@ class LocalBackend:
             async for delta in deltas:
                 yield delta
 
-    async def connect(self) -> None:
+    async def connect(self, *, anew: bool = False) -> None:
         """Nothing: see above."""
 
     async def models(self) -> tuple[str, ...]:

@@ -8,12 +8,10 @@ from typing import Any, ClassVar
 
 import orjson
 
-from spark_lsp.backends.events import EventReader, milliseconds
+from spark_lsp.backends.events import EventReader, complain, milliseconds
 from spark_lsp.backends.http import ERROR_BODY
 from spark_lsp.backends.http_backend import HttpBackend, Incoming, names
-from spark_lsp.backends.llamacpp import prefix_alone
 from spark_lsp.backends.payload import parse, whole_number
-from spark_lsp.backends.refusal import stream_error
 from spark_lsp.backends.sse import Decoder
 from spark_lsp.config import BackendSettings
 from spark_lsp.errors import BackendError, NoSuchModel, RequestRejected
@@ -29,8 +27,7 @@ _FINISH: Mapping[str, Finish] = {"stop": "stop", "length": "length", "load": "st
 
 class Ollama(HttpBackend):
     """A rendered prompt goes past the model's template (`raw`), a chat through it, and text on both sides
-    into `suffix`. Where the template has no place for that ("does not support insert") the model is given
-    the text before the cursor only, from then on.
+    into `suffix`, where the template has a place for that.
     """
 
     listing: ClassVar[str] = "/api/tags"
@@ -38,8 +35,12 @@ class Ollama(HttpBackend):
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        self._inserts = True
         self._named = bool(settings.model)
+
+    @property
+    def local(self) -> bool:
+        """Ollama passes what its cloud models are asked on to its makers: `qwen3-coder:480b-cloud`."""
+        return self._stays_here and not self.model.endswith(("-cloud", ":cloud"))
 
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
         if not self.model:
@@ -57,7 +58,7 @@ class Ollama(HttpBackend):
         }
         if prompt.instructions:
             body |= {"system": prompt.instructions, "prompt": prompt.text}
-        elif self._to_insert(prompt):
+        elif prompt.rendered is None and prompt.suffix:  # without one, it is taken for a message to a chat
             body |= {"prompt": prompt.prefix, "suffix": prompt.suffix}
         else:
             text = prefix_alone(prompt) if prompt.rendered is None else prompt.rendered
@@ -74,13 +75,13 @@ class Ollama(HttpBackend):
             return ()
         return names([row for row in rows if "bert" not in _family(row)], "name")
 
-    async def connect(self) -> None:
+    async def connect(self, *, anew: bool = False) -> None:
         """With a model that the user named, have it loaded, too.
 
         One that was merely found here is not: it would take gigabytes, and perhaps the place of the model
         that something else is using, for a session in which nobody may ask it anything.
         """
-        await super().connect()
+        await super().connect(anew=anew)
         if self._named:
             try:
                 body = {"model": self.model, "keep_alive": KEEP_ALIVE, "stream": False}
@@ -89,25 +90,18 @@ class Ollama(HttpBackend):
             except BackendError as error:
                 log.info("%s does not load %s: %s", self.name, self.model, error)
 
+    def takes_no_suffix(self, error: RequestRejected, asked: Mapping[str, Any]) -> bool:
+        no_place = "suffix" in asked and "does not support insert" in error.message
+        return no_place or super().takes_no_suffix(error, asked)
+
     async def _ask(self, prompt: Prompt) -> Incoming:
-        model, to_insert = self.model, self._to_insert(prompt)
+        model = self.model
         try:
             return await super()._ask(prompt)
         except NoSuchModel as error:
             if model:
                 error.advice = f"run `ollama pull {model}`"
             raise
-        except RequestRejected as error:
-            if not (to_insert and "does not support insert" in error.message):
-                raise
-        self._inserts = False
-        self.fim = "prefix"
-        return await super()._ask(prompt)
-
-    def _to_insert(self, prompt: Prompt) -> bool:
-        # Without a suffix, Ollama takes the prompt for a message to a chat model.
-        unrendered = prompt.rendered is None and not prompt.instructions
-        return self._inserts and unrendered and bool(prompt.suffix)
 
 
 class OllamaReader(EventReader):
@@ -121,8 +115,8 @@ class OllamaReader(EventReader):
         if self.done:
             return ""
         value = parse(data)
-        if error := value.get("error"):
-            raise stream_error({"message": error, "code": value.get("status")})
+        if "response" not in value:
+            complain(value)
         if value.get("done") is True:
             self.done = True
             self.finish = _FINISH.get(str(value.get("done_reason", "stop")), "unknown")
@@ -139,6 +133,13 @@ class OllamaReader(EventReader):
             prompt_ms=_ms(last.get("prompt_eval_duration")),
             generation_ms=_ms(last.get("eval_duration")),
         )
+
+
+def prefix_alone(prompt: Prompt) -> str:
+    """The text before the cursor for a model that continues it. A blank before the cursor is left out
+    where a word is about to follow: tokens begin with their blank. Indentation stays."""
+    line = prompt.prefix[prompt.prefix.rfind("\n") + 1 :]
+    return prompt.prefix[:-1] if line.endswith(" ") and line.strip() else prompt.prefix
 
 
 def _ms(nanoseconds: Any) -> float | None:

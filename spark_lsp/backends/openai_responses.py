@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from spark_lsp.backends.events import EventReader, failure, table
+from spark_lsp.backends.events import EventReader, complain, failure, table
 from spark_lsp.backends.http_backend import HttpBackend, Incoming
 from spark_lsp.backends.payload import parse, whole_number
 from spark_lsp.backends.sse import Decoder
@@ -52,9 +52,11 @@ class OpenAIResponses(HttpBackend):
     def reader(self, decoder: Decoder, headers: Mapping[str, str]) -> ResponsesReader:
         return ResponsesReader(decoder, headers)
 
-    async def connect(self) -> None:
-        await super().connect()
+    async def connect(self, *, anew: bool = False) -> None:
+        await super().connect(anew=anew)
         if self._sockets is not None:
+            if anew:
+                await self._sockets.drop()
             try:
                 await self._sockets.prepare()
             except (NoWebSocket, BackendError) as error:
@@ -105,7 +107,8 @@ class ResponsesReader(EventReader):
             self._said = True
             return text
         if kind == "error" or value.get("error"):
-            raise failure(value.get("error") or value, value.get("status"))
+            complain(value)
+            raise failure(value, value.get("status"))
         if kind == "response.refusal.delta":
             self._refused = True
         elif kind == "response.output_item.added":
@@ -115,6 +118,8 @@ class ResponsesReader(EventReader):
             return self._end(table(value.get("response")))
         elif value.get("object") == "response":  # asked to stream, some servers answer in one piece
             return self._end(value)
+        elif not str(kind).startswith("response."):
+            complain(value)
         return ""
 
     def usage(self) -> Usage:

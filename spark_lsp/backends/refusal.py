@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from spark_lsp.backends.limits import duration_ms, limits
 from spark_lsp.backends.payload import quote
 from spark_lsp.errors import (
     BackendError,
@@ -26,19 +27,40 @@ from spark_lsp.errors import (
     Unreachable,
 )
 
+NO_KEY = "set `api_key_env` or `api_key_command`"
+"""The advice for a key that was refused, where there is none."""
+
 _NO_MODEL = {"model_not_found", "model_not_available", "invalid_model"}
 _NO_MONEY = {"insufficient_quota", "insufficient_balance", "billing_not_active"}
 _NO_KEY = {"no_db_connection"}  # LiteLLM's proxy without a database, for any key but its master key
 _STATUS_OF_KIND = (  # what vendors write in `type` or `code` where the status line is gone
     ("rate_limit", 429),
+    ("too_many", 429),
+    ("exhausted", 429),
     ("overloaded", 529),
+    ("unavailable", 503),
     ("authentication", 401),
+    ("unauth", 401),
+    ("api_key", 401),
     ("permission", 403),
+    ("forbidden", 403),
     ("invalid_request", 400),
     ("bad_request", 400),
     ("server_error", 500),
     ("internal", 500),
 )
+_STATUS_OF_WORDS = (  # where nothing else tells
+    (re.compile(r"\brate.?limit|\btoo many requests\b", re.I), 429),
+    (re.compile(r"\bunauthori[sz]ed\b|\bauthentication (failed|required)\b", re.I), 401),
+    (re.compile(r"\bforbidden\b", re.I), 403),
+    (re.compile(r"\boverloaded\b|\bservice unavailable\b", re.I), 503),
+)
+_KEY = re.compile(  # Google has 400 for it
+    r"\b(invalid|incorrect|missing|expired|no) api.?key\b"
+    r"|\bapi.?key (is |was )?(not valid|invalid|missing|expired)\b",
+    re.I,
+)
+_AGAIN = re.compile(r"\btry again in (\S{1,20})", re.I)  # OpenAI, Groq: "in 7.66s", "in 6m0s"
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _WORDS = 1_000  # characters of the server's words that are searched; a message repeats fewer
 _ZERO_LIMIT = re.compile(r"\blimit:? 0\b(?!\.\d)", re.I)  # OpenAI: "(TPM): Limit 0, Used 0, Requested 5"
@@ -54,29 +76,42 @@ class _Said(NamedTuple):
     status: int = 0
 
 
-def refusal(
-    status: int, headers: Mapping[str, str], body: bytes, *, now: float, key_source: str = ""
-) -> BackendError:
+def refusal(status: int, headers: Mapping[str, str], body: bytes, *, now: float) -> BackendError:
     """The error that an answer with `status` stands for. Header names are lower case, `now` is Unix time."""
     if 300 <= status < 400:
         return _redirect(status, headers)
     said = _read(body)
+    if status < 300:
+        return BrokenStream(f"HTTP {status}: an answer without a stream", status=status)
     message = f"HTTP {status}: {quote(said.words)}" if said.words else f"HTTP {status}"
     if status == 429 and (_ZERO_LIMIT.search(said.words) or _allows_nothing(headers)):
         return NoSuchModel(
             message, advice="the plan of this account does not include the model", status=status
         )
-    return _classify(status, said, message, retry_after(headers, now), key_source)
+    wait = retry_after(headers, now)
+    if wait is None and status == 429:
+        wait = _until_full(headers, now)
+    return _classify(status, said, message, wait)
 
 
 def stream_error(value: Any) -> BackendError:
     """The error that a stream which began well holds: the `error` member of an event."""
     said = _from_json({"error": value})
     message = quote(said.words) or "the server broke off without a reason"
-    status = said.status or next((s for kind, s in _STATUS_OF_KIND if kind in said.kind.lower()), 0)
+    status = said.status or _status(said)
     if status < 400 and said.kind not in _NO_MODEL | _NO_MONEY:
         return BrokenStream(message)
-    return _classify(status or 400, said, message, None, "")
+    return _classify(status or 400, said, message, None)
+
+
+def _status(said: _Said) -> int:
+    """The status that an error would have had before the stream began, 0 where it is none of those."""
+    kind = said.kind.lower()
+    if status := next((status for part, status in _STATUS_OF_KIND if part in kind), 0):
+        return status
+    if _blames_the_model(said.words) or _KEY.search(said.words):
+        return 400
+    return next((status for words, status in _STATUS_OF_WORDS if words.search(said.words)), 0)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -91,15 +126,29 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return None
 
 
-def _classify(status: int, said: _Said, message: str, wait: float | None, key_source: str) -> BackendError:
+def _until_full(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until a limit that is used up is there again."""
+    left = limits(headers, now)
+    used_up = 0 in (left.requests_left, left.tokens_left)
+    return left.resets_ms / 1000 if used_up and left.resets_ms is not None else None
+
+
+def _named_wait(words: str) -> float | None:
+    """Seconds, where the message says when to come back: inside a stream there is no header for it."""
+    named = _AGAIN.search(words)
+    wait = duration_ms(named[1].rstrip(".,;)")) if named else None
+    return None if wait is None else wait / 1000
+
+
+def _classify(status: int, said: _Said, message: str, wait: float | None) -> BackendError:
     if said.kind in _NO_MODEL or (status in (400, 404) and _blames_the_model(said.words)):
         return NoSuchModel(message, advice="set `model` to one that the server lists", status=status)
     if said.kind in _NO_MONEY or status == 402:
         return Unauthorized(message, advice="the account has no credit left", status=status)
-    if status in (401, 403) or said.kind in _NO_KEY:
-        advice = f"check the key {key_source}" if key_source else "set `api_key_env` or `api_key_command`"
-        return Unauthorized(message, advice=advice, status=status)
+    if status in (401, 403) or said.kind in _NO_KEY or (status == 400 and _KEY.search(said.words)):
+        return Unauthorized(message, advice=NO_KEY, status=status)
     if status in (429, 498):
+        wait = _named_wait(said.words) if wait is None else wait
         return RateLimited(message, advice="wait, or use another backend", status=status, retry_after=wait)
     if status == 407:
         advice = "write http://USER:PASSWORD@HOST:PORT into the variable that names the proxy"

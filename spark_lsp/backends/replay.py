@@ -23,6 +23,9 @@ class Replay:
     Raises UsageError for a file that is not there, and for a folder that is named after no kind.
     """
 
+    server = ""
+    local = True
+
     def __init__(self, settings: BackendSettings) -> None:
         self.name = settings.name
         self.model = settings.model
@@ -51,7 +54,7 @@ class Replay:
         for delta in reader.end():
             yield delta
 
-    async def connect(self) -> None:
+    async def connect(self, *, anew: bool = False) -> None:
         """Nothing to connect to."""
 
     async def models(self) -> tuple[str, ...]:

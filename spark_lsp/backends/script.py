@@ -7,6 +7,7 @@ A fault is written `KIND[@SHARE][:MOMENT]`, several are separated by commas:
 KIND    reset      the connection is reset
         close      the connection ends as if all had been said
         stall      nothing more comes
+        drip       one token a second; nothing else goes wrong
         error      an error object inside the stream
         garbage    bytes that are not an event
         statusNNN  an HTTP status, 400 to 599, instead of an answer
@@ -17,6 +18,8 @@ MOMENT  before     before the status line
         mid        in the middle of the line that holds the second token
         a number   after so many tokens
         Not given: `before` for reset, `first` for the others. A status has no moment.
+
+A limit is written `REQUESTS/SECONDS`, and how often an answer is late `SHARE:SECONDS`.
 """
 
 from __future__ import annotations
@@ -25,17 +28,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 from spark_lsp.backends.oracle import tokens
 from spark_lsp.errors import UsageError
 from spark_lsp.values import Finish
 
-FaultKind = Literal["reset", "close", "stall", "error", "garbage", "status"]
+FaultKind = Literal["reset", "close", "stall", "drip", "error", "garbage", "status"]
 
 BEFORE = -1  # as Fault.after: before the status line
+DRIP = 1.0  # seconds from one token to the next
 
 _FAULT = re.compile(r"(?P<kind>[a-z]+)(?P<status>\d{3})?(?:@(?P<share>[\d.]+))?(?::(?P<moment>\w+))?")
+_LIMIT = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
+_LATE = re.compile(r"([\d.]+):(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
 _MOMENTS = {"before": BEFORE, "headers": 0, "first": 1, "mid": 1}
 
 
@@ -54,8 +60,24 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A share of the answers, 0 to 1, and the seconds by which they come later."""
+
+    share: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Performance:
-    """One answer, planned: its tokens, when each is due (seconds after the request), and its fault."""
+    """One answer, planned: its tokens, when each is due (seconds after the request), and where it breaks."""
 
     pieces: tuple[str, ...]
     due: tuple[float, ...]
@@ -65,12 +87,15 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Seconds to the first token, tokens a second (0: at once), seconds it may be late by, and the faults."""
+    """Seconds to the first token, tokens a second (0: at once), seconds it may be late by, and the faults;
+    how many requests are answered, and how often one is later still."""
 
     ttft: float = 0.0
     rate: float = 0.0
     jitter: float = 0.0
     faults: tuple[Fault, ...] = ()
+    limit: Limit | None = None
+    late: Late | None = None
 
     def perform(self, text: str, random: Random, *, max_tokens: int, stop: Sequence[str] = ()) -> Performance:
         """Plan the answer `text`, which ends at a stop string or after `max_tokens`."""
@@ -79,22 +104,68 @@ class Script:
         pieces = tokens(text, max_tokens + 1)
         finish: Finish = "length" if len(pieces) > max_tokens else "stop"
         pieces = pieces[:max_tokens]
-        due = tuple(self._times(len(pieces), random))
-        return Performance(tuple(pieces), due, finish, self._draw(random))
+        # Three draws for each answer, whatever the script: changing it leaves the luck of what follows.
+        jitter, fault, late = random.random() * self.jitter, self._fault(random.random()), random.random()
+        first = self.ttft + jitter + (self.late.seconds if self.late and late < self.late.share else 0.0)
+        drips = fault is not None and fault.kind == "drip"
+        steady = max(1, fault.after) if fault is not None and drips else len(pieces)
+        due = tuple(self._times(first, len(pieces), steady))
+        return Performance(tuple(pieces), due, finish, None if drips else fault)
 
-    def _times(self, count: int, random: Random) -> Iterator[float]:
-        """Jitter is the way's, not the model's: it is drawn once, and the tokens keep their distance."""
-        first = self.ttft + random.uniform(0, self.jitter)
+    def _times(self, first: float, count: int, steady: int) -> Iterator[float]:
+        """When each is due. What is late is the way, not the model: the tokens keep their distance, but those
+        behind the first `steady`, which drip."""
         for index in range(count):
-            yield first + (index / self.rate if self.rate else 0.0)
+            at = first + (min(index, steady - 1) / self.rate if self.rate else 0.0)
+            yield at + max(0, index - steady + 1) * DRIP
 
-    def _draw(self, random: Random) -> Fault | None:
-        left = random.random()
+    def _fault(self, luck: float) -> Fault | None:
         for fault in self.faults:
-            left -= fault.share
-            if left < 0:
+            luck -= fault.share
+            if luck < 0:
                 return fault
         return None
+
+
+class Allowance(NamedTuple):
+    """What a limit says to one request. `resets` is in seconds, when all of it is there again."""
+
+    granted: bool
+    left: int
+    resets: float
+
+
+class Quota:
+    """Counts requests against a limit. A window begins with the first that finds none. Times in seconds."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._used = 0
+        self._ends = float("-inf")
+
+    def take(self, now: float) -> Allowance:
+        if now >= self._ends:
+            self._used, self._ends = 0, now + self.limit.seconds
+        granted = self._used < self.limit.requests
+        self._used += granted
+        return Allowance(granted, self.limit.requests - self._used, self._ends - now)
+
+
+def parse_limit(spec: str) -> Limit | None:
+    """The limit that `spec` writes, None for "". Raises UsageError."""
+    match = _LIMIT.fullmatch(spec)
+    limit = Limit(int(match[1]), float(match[2])) if match else None
+    if spec and (limit is None or not limit.requests or not limit.seconds):
+        raise UsageError(f"{spec!r} is not a limit: write REQUESTS/SECONDS, such as 60/60")
+    return limit
+
+
+def parse_late(spec: str) -> Late | None:
+    """How often an answer is late, and by what, None for "". Raises UsageError."""
+    match = _LATE.fullmatch(spec)
+    if spec and match is None:
+        raise UsageError(f"{spec!r} does not say how late: write SHARE:SECONDS, such as 0.05:0.4")
+    return Late(_share(spec, match[1]), float(match[2])) if match else None
 
 
 def parse_faults(spec: str) -> tuple[Fault, ...]:
@@ -120,7 +191,7 @@ def _fault(text: str) -> Fault:
             raise UsageError(f"{text!r}: a status comes before everything else and has no moment")
         return Fault("status", _share(text, match["share"]), BEFORE, status=status)
     after = _after(text, moment or ("before" if kind == "reset" else "first"))
-    if kind in ("error", "garbage") and (after == BEFORE or moment == "mid"):
+    if kind in ("drip", "error", "garbage") and (after == BEFORE or moment == "mid"):
         raise UsageError(f"{text!r}: {kind} stands between events, so not {moment}")
     return Fault(cast(FaultKind, kind), _share(text, match["share"]), after, moment == "mid")
 

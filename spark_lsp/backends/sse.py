@@ -93,12 +93,15 @@ class ServerSentEvents(Decoder):
     """`text/event-stream`. Comments (keep-alives) and the fields `id` and `retry` are dropped.
 
     At the end an event counts that lacks only its blank line: the specification drops it, but servers
-    do forget that line after `[DONE]`.
+    do forget that line after `[DONE]`. A body that begins with a brace is none of this: gateways say so in
+    JSON that something went wrong, under the content type of the stream they were asked for.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
         super().__init__(limit)
         self._start = True
+        self._unheard = True
+        self._whole: WholeBody | None = None
         self._event = ""
         self._data: list[bytes] = []
         self._size = 0
@@ -107,8 +110,13 @@ class ServerSentEvents(Decoder):
         if self._start:
             self._start = False
             line = line.removeprefix(_BOM)
+        if self._unheard and line.startswith(b"{"):
+            self._whole = WholeBody(self._limit)
+        if self._whole is not None:
+            return self._whole._line(line)
         if not line:
             return self._last()
+        self._unheard = False
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
@@ -121,6 +129,8 @@ class ServerSentEvents(Decoder):
         return None
 
     def _last(self) -> Event | None:
+        if self._whole is not None:
+            return self._whole._last()
         event = Event(self._event, b"\n".join(self._data)) if self._data else None
         self._event, self._data, self._size = "", [], 0
         return event

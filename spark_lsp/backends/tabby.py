@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from spark_lsp.backends.events import EventReader, failure, table
+from spark_lsp.backends.events import EventReader, complain, failure, table
 from spark_lsp.backends.http_backend import HttpBackend
 from spark_lsp.backends.payload import parse
 from spark_lsp.backends.sse import Decoder
@@ -56,10 +56,9 @@ class TabbyReader(EventReader):
         if self.done:
             return ""
         value = parse(data)
-        if value.get("error"):
-            raise failure(value["error"], None)
         choices = value.get("choices")
-        if not isinstance(choices, list):
+        if value.get("error") or not isinstance(choices, list):
+            complain(value)
             raise failure(value, None)
         self.done, self.finish = True, "unknown"
         text = table(choices[0]).get("text") if choices else ""

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from spark_lsp.backends.choices import ChoicesReader
-from spark_lsp.backends.events import table
+from spark_lsp.backends.events import failure, table
 from spark_lsp.backends.http_backend import HttpBackend
-from spark_lsp.backends.llamacpp import prefix_alone
+from spark_lsp.backends.ollama import prefix_alone
 from spark_lsp.backends.openai_chat import messages
 from spark_lsp.backends.openai_completions import STOPS
 from spark_lsp.backends.payload import parse, whole_number
-from spark_lsp.backends.refusal import stream_error
 from spark_lsp.backends.sse import Decoder
 from spark_lsp.values import Finish, Prompt, Usage
 
@@ -58,7 +57,8 @@ class TgiReader(ChoicesReader):
         value = parse(data)
         if isinstance(error := value.get("error"), str) and error:
             kind = value.get("error_type")
-            raise stream_error({"message": error, "type": kind, "code": _STATUS.get(str(kind))})
+            said = {"message": error, "type": kind, "code": _STATUS.get(str(kind))}
+            raise failure(said, value.get("status_code"))
         if "token" not in value:
             return super().read(data)
         if isinstance(value.get("generated_text"), str):

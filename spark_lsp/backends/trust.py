@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -89,4 +90,8 @@ def proxy_for(base_url: str) -> Proxy:
 
 
 def is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+    """Whether a host's name, lower case, is this machine's wherever it is looked up."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # any other name may lead anywhere, also one that begins with "127."
+        return False

@@ -18,6 +18,7 @@ from spark_lsp.backends.answer import translate
 from spark_lsp.backends.events import failure
 from spark_lsp.backends.http import Client
 from spark_lsp.backends.payload import parse
+from spark_lsp.backends.pool import Pool
 from spark_lsp.errors import BackendError, BrokenStream, RateLimited, TimedOut, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Sockets:
         except BrokenStream:
             if not kept:
                 raise
-            await self._drop()
+            await self.drop()
             answer = await self._ask(message)
         if answer.refusal is not None:
             await self.put_back(answer.socket)
@@ -81,7 +82,13 @@ class Sockets:
         if self._coming is not None:
             self._coming.cancel()
             await asyncio.wait([self._coming])
-        await self._drop()
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Close those that idle."""
+        idle, self._idle = self._idle, []
+        for socket in idle:
+            await socket.aclose()
 
     async def put_back(self, socket: Socket) -> None:
         """It can be asked: it is new, or its answer has been read to the end."""
@@ -92,9 +99,10 @@ class Sockets:
             self._idle.append(socket)
 
     async def _ask(self, message: bytes) -> SocketAnswer:
+        started = None if self._usable() else asyncio.get_running_loop().time()
         await self.prepare()
         socket = self._idle.pop()
-        answer = SocketAnswer(self, socket, self._client)
+        answer = SocketAnswer(self, socket, self._client, started)
         try:
             await socket.wake()
             if not self._usable():
@@ -117,26 +125,22 @@ class Sockets:
     async def _connect(self) -> BackendError | None:
         """One more idle socket, or why there is none."""
         try:
-            socket = Socket(await self._client.upgrade(self._path), self._client.host)
+            wire, pool = await self._client.upgrade(self._path)
         except BackendError as error:
             log.info("no WebSocket at %s: %s", self._client.host, error)
             return error
         finally:
             self._coming = None
-        await self.put_back(socket)
+        await self.put_back(Socket(wire, pool, self._client.host))
         return None
-
-    async def _drop(self) -> None:
-        idle, self._idle = self._idle, []
-        for socket in idle:
-            await socket.aclose()
 
 
 class Socket:
     """One WebSocket. It is listened to while idle, so that pings are answered and its end is noticed."""
 
-    def __init__(self, wire: aiohttp.ClientWebSocketResponse, host: str) -> None:
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, pool: Pool, host: str) -> None:
         self._wire = wire
+        self._pool = pool
         self._host = host
         self._watch: asyncio.Task[object] | None = None
 
@@ -174,6 +178,7 @@ class Socket:
     async def aclose(self) -> None:
         await self.wake()
         await self._wire.close()
+        await self._pool.leave()
 
     async def _listen(self) -> None:
         """Nothing is said while nothing was asked: whatever arrives is the end of it."""
@@ -188,7 +193,10 @@ class SocketAnswer:
 
     media_type = "text/event-stream"
 
-    def __init__(self, sockets: Sockets, socket: Socket, client: Client) -> None:
+    def __init__(self, sockets: Sockets, socket: Socket, client: Client, started: float | None) -> None:
+        """`started` is when a new connection began to be waited for, in the loop's time."""
+        now = asyncio.get_running_loop().time()
+        self.connect_ms = None if started is None else (now - started) * 1000
         self.headers: Mapping[str, str] = {}
         self.socket = socket
         self.refusal: BackendError | None = None
@@ -196,7 +204,7 @@ class SocketAnswer:
         self._host = client.host
         self._timeouts = client.timeouts
         self._first: bytes | None = None
-        self._end = asyncio.get_running_loop().time() + client.timeouts.total
+        self._end = now + client.timeouts.total
         self._whole = False
 
     async def begin(self, message: bytes) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 from spark_lsp.backends.fake import folder_of, source_of
 from spark_lsp.backends.oracle import Mistaken, Oracle
-from spark_lsp.backends.script import Script, parse_faults
+from spark_lsp.backends.script import Script, parse_faults, parse_late, parse_limit
 from spark_lsp.errors import UsageError
 
 
@@ -18,6 +18,8 @@ async def serve(
     rate: float = 0.0,
     jitter: float = 0.0,
     faults: str = "",
+    limit: str = "",
+    late: str = "",
     oracle: str = "",
     model: str = "",
     slots: int = 0,
@@ -28,7 +30,8 @@ async def serve(
 
     `ttft` and `jitter` in seconds, `rate` in tokens a second (0: at once), `slots` 0 for no limit,
     `model` "" for any, `wrong` the share of the states, 0 to 1, that the oracle is mistaken at. Raises
-    UsageError for faults that are none, an oracle that is no folder, or a port that cannot be had.
+    UsageError for faults, a limit or a lateness that are none, an oracle that is no folder, or a port
+    that cannot be had.
     """
     from spark_lsp.backends.fake_http import FakeServer  # aiohttp: not for every command's start
 
@@ -37,7 +40,7 @@ async def serve(
         if not isinstance(source, Oracle):
             raise UsageError("--wrong is for an --oracle: without one nothing is right")
         source = Mistaken(source, wrong, seed)
-    script = Script(ttft, rate, jitter, parse_faults(faults))
+    script = Script(ttft, rate, jitter, parse_faults(faults), parse_limit(limit), parse_late(late))
     async with FakeServer(
         source, script, host=host, port=port, model=model, slots=slots, seed=seed
     ) as server:

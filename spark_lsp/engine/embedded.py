@@ -24,6 +24,8 @@ class WorkspaceBackend:
     model = "longest-match"
     fim = "suffix"
     lanes: tuple[Lane, ...] = ("instant",)
+    server = ""
+    local = True
 
     def __init__(self, learner: Learner, threshold: float) -> None:
         self._learner = learner
@@ -52,7 +54,7 @@ class WorkspaceBackend:
             confidence=prediction.confidence,
         )
 
-    async def connect(self) -> None:
+    async def connect(self, *, anew: bool = False) -> None:
         """Nothing to connect to."""
 
     async def models(self) -> tuple[str, ...]:

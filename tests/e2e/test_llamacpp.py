@@ -8,10 +8,11 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from spark_lsp.errors import Unauthorized
+from spark_lsp.errors import RequestRejected, Unauthorized
 from spark_lsp.values import Prompt
 from tests.e2e.asking import ADD, CHAT, CONTINUED, answer, backend
 from tests.e2e.servers import Counter, Server
+from tests.unit.backends.strict import first_text
 
 LONG = "".join(f"def number_{i}():\n    return {i}\n\n\n" for i in range(60))  # about 900 tokens
 BOTH_SIDES = Prompt(ADD, "\n\n\nprint(subtract(3, 1))\n", max_tokens=8)
@@ -48,10 +49,12 @@ async def test_a_wrong_key_is_named(llama: Server, kind: str, path: str) -> None
 async def test_infill_is_given_up_for_a_model_without_fim(llama: Server) -> None:
     counter = Counter(llama.url)
     async with counter.listen() as url, backend("llamacpp", Server(url, llama.key), fim="suffix") as asked:
-        for _ in range(2):
-            assert (await answer(asked, BOTH_SIDES)).text.startswith(" a - b")
+        with pytest.raises(RequestRejected):
+            await answer(asked, BOTH_SIDES)
+        assert asked.fim == "prefix"
+        assert (await answer(asked, CONTINUED)).text.startswith(" a - b")
     posts = [path for path in counter.paths if path in ("/infill", "/completion")]
-    assert posts == ["/infill", "/completion", "/completion"]
+    assert posts == ["/infill", "/completion"]
 
 
 async def test_a_prompt_read_ahead_is_not_read_again(llama: Server) -> None:
@@ -67,7 +70,7 @@ async def test_a_closed_stream_frees_its_slot(llama: Server) -> None:
     endless = replace(CONTINUED, rendered=LONG, max_tokens=1500)
     async with backend("openai-completions", llama, "/v1") as asked:
         stream = asked.stream(endless)
-        await anext(stream)
+        await first_text(stream)
         assert await busy(llama) == 1
         await stream.aclose()
         for _ in range(100):
@@ -81,10 +84,10 @@ async def test_two_at_once(llama: Server) -> None:
     long = replace(CONTINUED, max_tokens=40)
     async with backend("openai-completions", llama, "/v1") as asked:
         streams = [asked.stream(long), asked.stream(long)]
-        firsts = await asyncio.gather(*(anext(stream) for stream in streams))
+        firsts = await asyncio.gather(*(first_text(stream) for stream in streams))
         assert await busy(llama) == 2
         rests = [[delta.text async for delta in stream] for stream in streams]
-    texts = [first.text + "".join(rest) for first, rest in zip(firsts, rests, strict=True)]
+    texts = [first + "".join(rest) for first, rest in zip(firsts, rests, strict=True)]
     assert all(text.startswith(" a - b") for text in texts)
 
 

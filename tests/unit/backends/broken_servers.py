@@ -25,6 +25,11 @@ class RawServer:
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None] | None] = set()
 
+    @property
+    def open(self) -> int:
+        """Connections that neither side has closed."""
+        return sum(task is not None and not task.done() for task in self._tasks)
+
     @asynccontextmanager
     async def listen(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)

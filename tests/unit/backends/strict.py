@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from spark_lsp.backends.base import Backend
 from spark_lsp.backends.registry import make
 from spark_lsp.config import BackendSettings
-from spark_lsp.values import Prompt
+from spark_lsp.values import Delta, Prompt
 
 Complain = Callable[[dict[str, Any]], web.Response | None]
 """The refusal of a request's body, None when there is nothing wrong with it."""
@@ -81,6 +81,13 @@ async def backend(kind: str, url: str, **settings: Any) -> AsyncIterator[Backend
         yield made
     finally:
         await made.aclose()
+
+
+async def first_text(stream: AsyncGenerator[Delta, None]) -> str:
+    """Read as far as the first text; news may come before it."""
+    while not (delta := await anext(stream)).text:
+        pass
+    return delta.text
 
 
 async def text_of(backend: Backend, prompt: Prompt) -> str:

@@ -12,7 +12,7 @@ from spark_lsp.backends.fake import FakeBackend
 from spark_lsp.backends.oracle import tokens
 from spark_lsp.backends.registry import make
 from spark_lsp.config import BackendSettings
-from spark_lsp.errors import BackendError, BrokenStream, ServerFault, TimedOut, UsageError
+from spark_lsp.errors import BackendError, BrokenStream, RateLimited, ServerFault, TimedOut, UsageError
 from spark_lsp.values import Prompt
 
 TEXT = "def area(width, height):\n    return width * height\n"
@@ -68,6 +68,27 @@ async def test_faults(folder: Path, faults: str, text: str, kind: type[BackendEr
     assert received == text
 
 
+async def test_a_limit_is_told_first_and_kept(folder: Path) -> None:
+    made = fake(folder, limit="2/60")
+    for left in (1, 0):
+        first, *_ = [delta async for delta in made.stream(ASKED)]
+        assert first.usage is not None
+        assert (first.text, first.tokens, first.usage.requests_left) == ("", 0, left)
+        assert first.usage.resets_ms == pytest.approx(60_000, rel=0.1)
+    with pytest.raises(RateLimited) as raised:
+        await anext(made.stream(ASKED))
+    assert raised.value.retry_after == pytest.approx(60, rel=0.1)
+
+
+async def test_a_drip_falls_a_token_a_second(folder: Path) -> None:
+    stream = fake(folder, faults="drip").stream(ASKED)
+    assert (await anext(stream)).text == FIRST
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await anext(stream)
+    await stream.aclose()
+
+
 async def test_it_can_be_left_at_any_time(folder: Path) -> None:
     stream = fake(folder, ttft=60).stream(ASKED)
     with pytest.raises(TimeoutError):
@@ -82,6 +103,8 @@ async def test_it_can_be_left_at_any_time(folder: Path) -> None:
         ({"kind": "telepathy"}, "unknown kind 'telepathy'; known are anthropic, fake"),
         ({"kind": "fake", "oracle": "/no/such/folder"}, "not a folder"),
         ({"kind": "fake", "faults": "explode"}, "the kinds are"),
+        ({"kind": "fake", "limit": "many"}, "not a limit"),
+        ({"kind": "fake", "late": "often"}, "how late"),
         ({"kind": "openai-completions"}, "base_url"),
     ],
 )

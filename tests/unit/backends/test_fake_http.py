@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ import pytest
 
 from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.oracle import Oracle, tokens
-from spark_lsp.backends.script import Script, parse_faults
+from spark_lsp.backends.script import Late, Limit, Script, parse_faults
 from spark_lsp.errors import UsageError
 
 TEXT = "def area(width, height):\n    return width * height\n\n\ndef side(area):\n    return area**0.5\n"
@@ -118,6 +119,9 @@ async def test_usage_where_it_was_asked_for(client: Client) -> None:
         ("/fake/script", {"speed": 1}, None),
         ("/fake/script", {"rate": -1}, "rate"),
         ("/fake/script", {"faults": "explode"}, "faults"),
+        ("/fake/script", {"faults": 1}, "faults"),
+        ("/fake/script", {"limit": "many"}, "limit"),
+        ("/fake/script", {"late": "2:1"}, "late"),
     ],
 )
 async def test_what_is_rejected(client: Client, path: str, body: object, param: str | None) -> None:
@@ -141,7 +145,11 @@ async def test_the_script_is_changed_at_run_time(client: Client, server: FakeSer
     _, script = await client.post("/fake/script", {"rate": 500, "faults": "status418"})
     assert (script["rate"], script["ttft"]) == (500, 0)
     assert (await client.post("/v1/completions", {"prompt": PREFIX}))[0] == 418
-    await client.post("/fake/script", {"faults": ""})
+    changes = {"faults": "", "limit": "2/60", "late": "0.5:0.1"}
+    _, script = await client.post("/fake/script", changes)
+    assert script["limit"] == {"requests": 2, "seconds": 60.0}
+    assert server.script == Script(rate=500, limit=Limit(2, 60), late=Late(0.5, 0.1))
+    await client.post("/fake/script", {"limit": "", "late": ""})
     assert server.script == Script(rate=500)
 
 
@@ -167,6 +175,44 @@ async def test_stats(client: Client) -> None:
     first = stats["log"][0]
     assert first["started"] <= first["first"] <= first["ended"]
     assert [entry["outcome"] for entry in stats["log"]] == ["completed", "rejected", "status500"]
+
+
+async def test_a_limit_is_told_with_every_answer_and_kept() -> None:
+    script = Script(limit=Limit(2, 60.0))
+    stem = "x-ratelimit-{}-requests"
+    async with FakeServer(script=script) as server, aiohttp.ClientSession() as session:
+        said = []
+        for stream, faults in ((True, ""), (False, "status502"), (True, "")):
+            server.script = replace(script, faults=parse_faults(faults))
+            body = {"prompt": "a", "stream": stream}
+            async with session.post(f"{server.url}/completions", json=body) as response:
+                await response.read()
+                said.append(
+                    (response.status, *(response.headers[stem.format(n)] for n in ("limit", "remaining")))
+                )
+        assert said == [(200, "2", "1"), (502, "2", "0"), (429, "2", "0")]
+        reset = float(response.headers[stem.format("reset")].removesuffix("s"))
+        assert 0 < reset <= 60
+        assert int(response.headers["retry-after"]) - 1 < reset <= int(response.headers["retry-after"])
+        server.script = Script()
+        async with session.post(f"{server.url}/completions", json={"prompt": "a"}) as response:
+            assert (response.status, stem.format("limit") in response.headers) == (200, False)
+        assert (server.stats.limited, server.stats.failed, server.stats.completed) == (1, 1, 2)
+
+
+async def test_the_tokens_of_a_cancelled_answer_are_counted() -> None:
+    script = Script(faults=parse_faults("stall:3"))
+    async with FakeServer(script=script) as server, aiohttp.ClientSession() as session:
+        body = {"prompt": "a", "max_tokens": 9, "stream": True}
+        async with session.post(f"{server.url}/completions", json=body) as response:
+            for _ in range(6):  # an event is a line and a blank one
+                await response.content.readline()
+            response.close()
+        async with asyncio.timeout(5):
+            while server.stats.open:  # noqa: ASYNC110 - the server is a subject here and signals nothing
+                await asyncio.sleep(0.005)
+        stats = await Client(session, server).get("/fake/stats")
+    assert (stats["cancelled"], stats["tokens"], stats["log"][0]["tokens"]) == (1, 3, 3)
 
 
 async def test_slots_are_waited_for_in_line() -> None:

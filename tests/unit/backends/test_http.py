@@ -50,6 +50,7 @@ from tests.unit.backends.broken_servers import (
     ThinksFirst,
     Trickles,
 )
+from tests.unit.backends.strict import first_text
 
 CANARY = "sk-canary-7f3a9c5e1b"
 
@@ -177,7 +178,7 @@ async def test_a_reader_that_was_busy_is_not_the_servers_fault() -> None:
         backend(server.url, stall_ms=250) as client,
         aclosing(client.stream(Prompt("a", max_tokens=2))) as stream,
     ):
-        await anext(stream)
+        await first_text(stream)
         await asyncio.sleep(0.3)
         assert len([delta async for delta in stream]) == 2
 
@@ -212,7 +213,7 @@ async def test_connecting_again_costs_nothing_until_the_connection_is_gone() -> 
 
 
 async def test_a_connection_that_idles_for_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spark_lsp.backends.http.KEEP_ALIVE", 0.05)
+    monkeypatch.setattr("spark_lsp.backends.pool.KEEP_ALIVE", 0.05)
     async with RawServer().listen() as url:
         client = Client(url)
         await client.connect("/models")
@@ -341,7 +342,7 @@ async def test_a_closed_backend_says_so() -> None:
 async def test_closing_the_stream_stops_the_server() -> None:
     async with FakeServer(script=Script(rate=1000)) as server, backend(server.url) as client:
         async with aclosing(client.stream(Prompt("a", max_tokens=1_000))) as stream:
-            assert (await anext(stream)).text == FIRST
+            assert await first_text(stream) == FIRST
         await quiet(server)
         assert server.stats.cancelled == 1
         assert server.stats.tokens < 100

@@ -76,24 +76,14 @@ async def test_what_is_sent(prompt: Prompt, path: str, expected: dict[str, Any])
     assert server.bodies == [ALWAYS | {"model": "m"} | expected]
 
 
-@pytest.mark.parametrize(
-    ("prefix", "sent"),
-    [("    return ", "    return"), ("    ", "    "), ("a\n    ", "a\n    "), ("a\nb  ", "a\nb "), ("", "")],
-)
-async def test_a_model_without_fim_gets_the_prefix_from_then_on(prefix: str, sent: str) -> None:
+async def test_a_model_without_fim_wants_the_prefix_from_then_on() -> None:
     server = StrictServer(WORD, complain=without_fim)
     async with server.listen() as url, backend(url) as asked:
-        for _ in range(2):
-            assert await text_of(asked, Prompt(prefix, "x")) == " a + b"
+        with pytest.raises(RequestRejected, match="Infill is not supported"):
+            await text_of(asked, BOTH_SIDES)
         assert asked.fim == "prefix"
-    assert server.paths == ["POST /infill", "POST /completion", "POST /completion"]
-    assert [body["prompt"] for body in server.bodies[1:]] == [sent, sent]
-
-
-async def test_two_at_once_both_fall_through() -> None:
-    async with StrictServer(WORD, complain=without_fim).listen() as url, backend(url) as asked:
-        texts = await asyncio.gather(text_of(asked, BOTH_SIDES), text_of(asked, BOTH_SIDES))
-    assert list(texts) == [" a + b", " a + b"]
+        assert await text_of(asked, Prompt("a", rendered="a")) == " a + b"
+    assert server.paths == ["POST /infill", "POST /completion"]
 
 
 @pytest.mark.parametrize(("status", "prompt"), [(501, Prompt("a", rendered="a")), (400, BOTH_SIDES)])
@@ -102,6 +92,7 @@ async def test_other_refusals_are_raised(status: int, prompt: Prompt) -> None:
     async with server.listen() as url, backend(url) as asked:
         with pytest.raises(RequestRejected):
             await text_of(asked, prompt)
+        assert not asked.fim
     assert len(server.bodies) == 1
 
 

@@ -9,20 +9,29 @@ import signal
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from spark_lsp.backends import local
+from spark_lsp.backends.base import Backend
+from spark_lsp.backends.fake import FakeBackend
 from spark_lsp.backends.local import LocalBackend
 from spark_lsp.backends.local_child import Child, start
 from spark_lsp.backends.local_plan import Meeting, Plan
 from spark_lsp.backends.local_server import claim
 from spark_lsp.config import BackendSettings
-from spark_lsp.errors import BackendError, MissingExtra, RequestRejected, ServerFault, UsageError
-from spark_lsp.values import Prompt
+from spark_lsp.errors import (
+    BackendError,
+    BrokenStream,
+    MissingExtra,
+    RequestRejected,
+    ServerFault,
+    UsageError,
+)
+from spark_lsp.values import Delta, Prompt, Usage
 
 NATIVE = """
 import os, time
@@ -268,6 +277,36 @@ async def test_a_child_that_always_crashes_is_left_alone(tmp_path: Path) -> None
     await backend.aclose()
     with pytest.raises(BackendError, match="closed"):
         await anext(backend.stream(Prompt("a")))
+
+
+class DiesAfterNews(FakeBackend):
+    """Says that the connection is new, and is gone."""
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        yield Delta(usage=Usage(connect_ms=1.0), tokens=0)
+        raise BrokenStream("it closed the connection")
+
+
+async def test_news_are_no_answer_yet_when_a_child_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = BackendSettings("mine", kind="local", model_file=model_file(tmp_path))
+    backend = LocalBackend(settings, tmp_path / "meeting")
+    children = [DiesAfterNews(settings), FakeBackend(settings)]
+
+    async def ready() -> Backend:
+        backend._asked = children.pop(0)
+        return backend._asked
+
+    async def gone() -> bool:
+        return True
+
+    monkeypatch.setattr(backend, "_ready", ready)
+    monkeypatch.setattr(backend, "_gone", gone)
+    texts = [delta.text async for delta in backend.stream(Prompt("a", max_tokens=1))]
+    assert [bool(text) for text in texts] == [False, True, False]
+    assert backend.fim == "suffix"  # the child's, of which the settings say nothing
+    await backend.aclose()
 
 
 def test_rests_double_and_are_forgotten() -> None:

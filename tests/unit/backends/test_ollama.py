@@ -75,18 +75,29 @@ async def test_the_options_are_sent() -> None:
     assert server.bodies[0]["options"] == {"num_predict": 7, "temperature": 0.5, "stop": list("12345")}
 
 
-async def test_a_template_without_a_suffix_is_passed_by_from_then_on() -> None:
+async def test_a_template_without_a_suffix_wants_the_prefix_from_then_on() -> None:
     def complain(body: dict[str, Any]) -> web.Response | None:
         said = {"error": "registry.ollama.ai/library/llama3:latest does not support insert"}
         return refuse(400, said) if "suffix" in body else None
 
     server = serve(complain)
     async with server.listen() as url, backend(url) as asked:
-        for _ in range(2):
-            assert await text_of(asked, Prompt("return ", "b")) == "return a + b"
+        with pytest.raises(RequestRejected, match="does not support insert"):
+            await text_of(asked, Prompt("return ", "b"))
         assert asked.fim == "prefix"
-    assert len(server.bodies) == 3
-    assert all(body["prompt"] == "return" and body["raw"] for body in server.bodies[1:])
+        assert await text_of(asked, Prompt("return ", "b", rendered="return")) == "return a + b"
+    assert (server.bodies[1]["prompt"], server.bodies[1]["raw"]) == ("return", True)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "sent"),
+    [("    return ", "    return"), ("    ", "    "), ("a\n    ", "a\n    "), ("a\nb  ", "a\nb "), ("", "")],
+)
+async def test_a_prefix_alone_ends_where_a_token_does(prefix: str, sent: str) -> None:
+    server = serve()
+    async with server.listen() as url, backend(url) as asked:
+        assert await text_of(asked, Prompt(prefix)) == "return a + b"
+    assert (server.bodies[0]["prompt"], server.bodies[0]["raw"]) == (sent, True)
 
 
 async def test_other_complaints_are_raised() -> None:
@@ -94,6 +105,7 @@ async def test_other_complaints_are_raised() -> None:
     async with server.listen() as url, backend(url) as asked:
         with pytest.raises(RequestRejected, match="does not support generate"):
             await text_of(asked, Prompt("a", "b"))
+        assert not asked.fim
     assert len(server.bodies) == 1
 
 

@@ -19,7 +19,7 @@ from spark_lsp.backends.sse import ServerSentEvents
 from spark_lsp.errors import BrokenStream, NoSuchModel, RateLimited, RequestRejected, TimedOut, Unauthorized
 from spark_lsp.values import Prompt
 from tests.unit.backends import strict
-from tests.unit.backends.strict import StrictServer, refuse, text_of
+from tests.unit.backends.strict import StrictServer, first_text, refuse, text_of
 
 STREAMS = Path(__file__).parents[3] / "fixtures" / "streams" / "openai-responses"
 NORMAL = (STREAMS / "openai.sse").read_bytes()
@@ -211,11 +211,37 @@ async def test_answers_over_one_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     await until(lambda: server.open == 0)
 
 
+async def test_a_socket_that_had_to_be_made_is_news_one_that_was_ready_is_none() -> None:
+    server = SocketServer()
+    async with server.listen() as url, backend(url, websocket=True) as asked:
+        news = []
+        for _ in range(2):
+            first, *_ = [delta async for delta in asked.stream(HOLE)]
+            news.append(first.usage is not None and first.usage.connect_ms is not None and not first.text)
+            await until(lambda: server.open == 2)
+    assert news == [True, False]
+
+
+async def test_sockets_that_idle_are_not_asked_when_they_are_not_trusted() -> None:
+    server = SocketServer("hang")
+    async with server.listen() as url, backend(url, websocket=True) as asked:
+        stream = asked.stream(HOLE)
+        await first_text(stream)
+        await until(lambda: server.open == 2)
+        in_use, idle = server.sockets
+        await asked.connect(anew=True)
+        await until(lambda: idle.closed)
+        assert (in_use.closed, server.open) == (False, 2)
+        assert await text_of(asked, HOLE) == "return a + b"
+        await stream.aclose()
+        await until(lambda: in_use.closed)
+
+
 async def test_an_answer_cut_short_closes_its_socket_and_the_next_finds_another() -> None:
     server = SocketServer("hang", "")
     async with server.listen() as url, backend(url, websocket=True) as asked:
         stream = asked.stream(HOLE)
-        assert (await anext(stream)).text == "return a"
+        assert await first_text(stream) == "return a"
         await until(lambda: server.open == 2)
         first = server.sockets[0]
         await stream.aclose()
@@ -232,7 +258,7 @@ async def test_many_cuts_leave_nothing_behind() -> None:
     async with server.listen() as url, backend(url, websocket=True) as asked:
         for _ in range(50):
             stream = asked.stream(HOLE)
-            await anext(stream)
+            await first_text(stream)
             await stream.aclose()
         assert await text_of(asked, HOLE) == "return a + b"
         await until(lambda: server.open <= 2)
@@ -245,7 +271,7 @@ async def test_two_at_once_have_a_socket_each() -> None:
     server = SocketServer("hang")
     async with server.listen() as url, backend(url, websocket=True) as asked:
         stream = asked.stream(HOLE)
-        await anext(stream)
+        await first_text(stream)
         assert await text_of(asked, HOLE) == "return a + b"
         await stream.aclose()
 

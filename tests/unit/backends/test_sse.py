@@ -85,6 +85,8 @@ def test_only_the_three_line_ends_cut(lines: list[str]) -> None:
         (b"\xef\xbb\xbfdata: a\n\n\xef\xbb\xbfdata: b\n\n", [("", b"a")]),
         (b"data: a\n\ndata: b", [("", b"a"), ("", b"b")]),
         (b"data: a: b\n\n", [("", b"a: b")]),
+        (b'data: a\n\n{"b": 1}\n\ndata: c\n\n', [("", b"a"), ("", b"c")]),
+        (b'\n{"a":\n\n1}\n\n', [("", b'{"a":\n\n1}\n')]),
     ],
 )
 def test_server_sent_events(body: bytes, expected: list[tuple[str, bytes]]) -> None:
