@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spark_lsp.completion.cache import PrefixCache, surroundings
-from spark_lsp.engine import store as store_module
-from spark_lsp.engine import store_file
+from spark_lsp.engine import sqlite_file, sqlite_thread
+from spark_lsp.engine.sqlite_file import LOG_BYTES
 from spark_lsp.engine.store import Store, store_path
-from spark_lsp.engine.store_file import APPLICATION, LOG_BYTES, PER_DOCUMENT, ROW_BYTES, VERSION
+from spark_lsp.engine.store_file import APPLICATION, PER_DOCUMENT, ROW_BYTES, VERSION
 from spark_lsp.text import Lines, Snapshot
 from spark_lsp.values import Suggestion
 
@@ -69,8 +69,8 @@ class Kept:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loaded machine is no fault."""
-    monkeypatch.setattr(store_file, "BUSY", 20.0)
-    monkeypatch.setattr(store_module, "CLOSING", 20.0)
+    monkeypatch.setattr(sqlite_file, "BUSY", 20.0)
+    monkeypatch.setattr(sqlite_thread, "CLOSING", 20.0)
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ async def test_what_is_asked_for_is_behind_what_was_kept(kept: Kept) -> None:
 async def test_it_is_written_within_a_second_or_at_the_end(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "GATHERING", 0.01)
+    monkeypatch.setattr(sqlite_thread, "GATHERING", 0.01)
     first = kept.store()
     first.keep(at("f"), Suggestion("(1)"), "f")
     for _ in range(200):
@@ -195,7 +195,7 @@ async def test_it_is_written_within_a_second_or_at_the_end(
         await asyncio.sleep(0.02)
     else:
         raise AssertionError("nothing was written")
-    monkeypatch.setattr(store_module, "GATHERING", 1000.0)
+    monkeypatch.setattr(sqlite_thread, "GATHERING", 1000.0)
     last = kept.store()
     last.keep(at("g"), Suggestion("(2)"), "f")
     await first.aclose()
@@ -532,8 +532,8 @@ async def test_two_stores_share_the_file(kept: Kept) -> None:
 async def test_what_another_keeps_locked_is_written_later(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_file, "BUSY", 0.01)
-    monkeypatch.setattr(store_module, "GATHERING", 0.01)
+    monkeypatch.setattr(sqlite_file, "BUSY", 0.01)
+    monkeypatch.setattr(sqlite_thread, "GATHERING", 0.01)
     store = kept.store()
     store.keep(at("f"), Suggestion("(1)"), "f")
     assert await store.load(URI, "python", "f")
@@ -551,11 +551,11 @@ async def test_what_another_keeps_locked_is_written_later(
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from spark_lsp.engine import store, store_file
+from spark_lsp.engine import sqlite_file, sqlite_thread, store
 from spark_lsp.text import Lines, Snapshot
 from spark_lsp.values import Suggestion
 
-store_file.BUSY = store.CLOSING = 20.0
+sqlite_file.BUSY = sqlite_thread.CLOSING = 20.0
 
 async def main(path, name, count):
     kept = store.Store(Path(path), 1 << 20, lambda message: print(message, file=sys.stderr))
