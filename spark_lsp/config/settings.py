@@ -130,7 +130,10 @@ class RoutingSettings:
         40, whole(0, 60_000), "However fast the first usually is: the second is not asked before.", unit="ms"
     )
     hedge_ceiling_ms: int = setting(
-        1500, whole(0, 60_000), "However slow the first usually is: the second is asked by then.", unit="ms"
+        1500,
+        whole(0, 60_000),
+        "However slow the first usually is: the second is asked by then, while hedges are left.",
+        unit="ms",
     )
     lanes: Mapping[Lane, tuple[str, ...]] = setting(
         {},
@@ -176,7 +179,8 @@ class RoutingSettings:
     stall_ms: int = setting(
         1500,
         whole(100, 60_000),
-        "A stream that is silent for so long is continued by the next backend.",
+        "The longest silence within a text: then the next backend goes on with it. Sooner, where the stream "
+        "used to be so fast that less is long.",
         unit="ms",
     )
 

@@ -40,3 +40,33 @@ class Budget:
             gained = (now - self._at) * self._per_minute / MINUTE
             self._level = min(self._level + gained, float(self._per_minute))
         self._at = now
+
+
+class Share:
+    """A share of what happens that may be taken: `share` of one for each that passes, saved up to `most`.
+
+    So takings are never more than `share` of the passings and `most` together.
+    """
+
+    def __init__(self, share: float, most: float) -> None:
+        self._share = share
+        self._most = most
+        self._saved = 1.0
+
+    def __repr__(self) -> str:
+        return f"<Share {self._saved:.1f}/{self._most:.0f}>"
+
+    def passed(self) -> None:
+        """One more of those that the share is of."""
+        self._saved = min(self._saved + self._share, self._most)
+
+    def has(self, leaving: float = 0.0) -> bool:
+        """Whether one may be taken, and so many are left then."""
+        return self._saved >= 1.0 + leaving
+
+    def take(self) -> bool:
+        """Take one, if there is one."""
+        if not self.has():
+            return False
+        self._saved -= 1.0
+        return True
