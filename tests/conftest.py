@@ -11,7 +11,8 @@ import pytest
 @pytest.fixture(autouse=True)
 def nobody_nearby(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_LSP_ROUTING__DISCOVER", "false")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache(tmp_path_factory)))
+    for place in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(place, str(_cache(tmp_path_factory)))
     for name in os.environ:
         if name.endswith(("_API_KEY", "_BASE_URL")):
             monkeypatch.delenv(name)

@@ -143,6 +143,13 @@ class PrefixCache:
         self._keep_shown(state, suggestion)
         self._store(state, window.line_above(0), suggestion)
 
+    def withdraw(self, snapshot: Snapshot, *, generation: int = 0) -> None:
+        """Nothing is known about this state after all: its stream broke off. What is on the screen stays."""
+        state = _Window(snapshot, 0, generation).state()
+        entry = self._entries.get(state)
+        if entry is not None and self._shown.get(state.uri) != state:
+            self._drop(entry)
+
     def reject(self, snapshot: Snapshot, text: str, *, generation: int = 0) -> None:
         """The user does not want this text here: not offered again in exactly this state."""
         if not text:

@@ -13,6 +13,9 @@ Multiline = Literal["auto", "always", "never"]
 
 FRONT_STEP = 16  # lines
 
+BEFORE, AFTER = 6000, 2000
+"""Characters of the text on both sides of the cursor that are looked at."""
+
 _LINE_END = re.compile(r"\r\n?")
 _PUNCTUATION_ONLY = re.compile(r"[\s)\]}>\"'`;:,.]*")
 _OPENS = re.compile(r"(?:[:{(\[]|=>|->|\b(?:do|then|begin))\s*$")
@@ -68,8 +71,8 @@ def gather(
     path: str,
     multiline: Multiline = "auto",
     after_accept: bool = False,
-    before_limit: int = 6000,
-    after_limit: int = 2000,
+    before_limit: int = BEFORE,
+    after_limit: int = AFTER,
 ) -> Context:
     """The context of a snapshot's cursor; limits in characters."""
     before = _LINE_END.sub("\n", _front_held_still(snapshot, before_limit))

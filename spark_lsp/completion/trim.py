@@ -38,10 +38,14 @@ class Trimmer:
     where the text ended because it was enough: what comes belongs to the state after it. It is None
     where nothing useful can come: the text met what follows, repeated itself, or was wrapped in prose.
 
+    `said` is the beginning of the text, as an earlier reader left it.
+
     The result does not depend on how the stream was cut into pieces.
     """
 
-    def __init__(self, context: Context, *, stop: Sequence[str] = (), max_lines: int | None = None) -> None:
+    def __init__(
+        self, context: Context, *, stop: Sequence[str] = (), max_lines: int | None = None, said: str = ""
+    ) -> None:
         self.text = ""
         self.done = False
         self.complete = False
@@ -62,6 +66,14 @@ class Trimmer:
         self._looked = 0  # how far the growing line was searched for a stammer
         self._scope: Scope | None = None
         self._closers = Closers(context)
+        if said:
+            self._heard, self._next = said, 0
+            self._read(said, final=False)
+
+    @property
+    def whole_lines(self) -> str:
+        """How much of the text has ended by a line end."""
+        return self._settled
 
     def feed(self, piece: str) -> None:
         """Read the next piece of the stream. What comes after `done` is ignored."""

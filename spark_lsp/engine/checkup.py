@@ -15,8 +15,10 @@ from spark_lsp.backends.registry import make
 from spark_lsp.completion.context import gather
 from spark_lsp.completion.prompt import render, template_for
 from spark_lsp.config import BackendSettings
-from spark_lsp.engine.race import race
+from spark_lsp.engine.fleet import entrant_of
+from spark_lsp.engine.race import Alone, race
 from spark_lsp.errors import BackendError, NoSuchModel, SparkError, Unauthorized, Unreachable, UsageError
+from spark_lsp.routing.route import Entrant
 from spark_lsp.text import Document
 from spark_lsp.values import Delta, Prompt
 
@@ -45,7 +47,10 @@ class Speed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What was found. `problem` is in the server's words, `advice` the one thing to do about it."""
+    """What was found. `problem` is in the server's words, `advice` the one thing to do about it.
+
+    `entrant` is the backend as the router sees it, None where none could be made.
+    """
 
     settings: BackendSettings
     found: str
@@ -56,6 +61,7 @@ class Checkup:
     problem: str = ""
     advice: str = ""
     recorded: str = ""
+    entrant: Entrant | None = None
 
     @property
     def usable(self) -> bool:
@@ -75,12 +81,13 @@ async def check(
         return Checkup(settings, found, "fault", problem=str(error), advice="correct the settings")
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _check(backend, settings, found, spend=spend, record=record)
+            checkup = await _check(backend, settings, found, spend=spend, record=record)
     except TimeoutError:
         advice = "see what the server is busy with"
-        return Checkup(settings, found, "fault", problem=f"not done in {PATIENCE:.0f} s", advice=advice)
+        checkup = Checkup(settings, found, "fault", problem=f"not done in {PATIENCE:.0f} s", advice=advice)
     finally:
         await backend.aclose()
+    return replace(checkup, entrant=entrant_of(settings, backend))
 
 
 async def _check(
@@ -136,7 +143,7 @@ async def measure(backend: Backend) -> Speed | None:
     # Now a model that loads on first use is there, and has read nothing of what is asked.
     await backend.prefill(Prompt("#"))
     scale = _Scale()
-    steps = race([backend], lambda asked: probe(asked, TOKENS), lambda _: scale.start())
+    steps = race(Alone(backend, scale.start), lambda asked: probe(asked, TOKENS))
     async for step in steps:
         if step.delta.finish is not None and step.delta.usage is not None:
             scale.reported = step.delta.usage.completion_tokens

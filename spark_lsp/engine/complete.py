@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from spark_lsp.backends.base import Backend
 from spark_lsp.completion.along import Along
 from spark_lsp.completion.block import plain
 from spark_lsp.completion.boundary import first_boundary
@@ -17,6 +16,7 @@ from spark_lsp.completion.gates import refusal
 from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.typed import typed_since
 from spark_lsp.config import Config
+from spark_lsp.engine.course import Course, inline
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Flight, Flights
@@ -25,7 +25,7 @@ from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.prefetch import AHEAD, READ_ON, Prefetcher, Shown
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Hit, Offer, Suggestion
+from spark_lsp.values import Hit, Offer, Reach, Suggestion
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Completer:
         self.stand_in = config.workspace.stand_in
         self.pace = Pace()
         self.prefetcher = Prefetcher(
-            config.prefetch, fleet, flights, metrics, self._peek, self._others, self._ask_ahead
+            config, fleet, flights, metrics, self._peek, self._others, self._ask_ahead
         )
         self._launcher = Launcher(
             config.inline, cache, fleet, shown, self.prefetcher.may_read_on, self.prefetcher.allowance, keep
@@ -83,7 +83,7 @@ class Completer:
         self._launcher.generation += 1
         self._along.clear()
         self._on_screen.clear()
-        self.prefetcher.configure(config.prefetch)
+        self.prefetcher.configure(config)
 
     def inserted(self, uri: str, line: int, column: int, text: str) -> None:
         """The user, or the editor for them, inserted text. Columns are code points."""
@@ -138,21 +138,21 @@ class Completer:
         try:
             deadline = self._deadline(query)
             if flight is None:
-                backends = self._fleet.choose("instant", local_only=place.private)
-                if not backends:
+                course = self._fleet.course(inline(snapshot, place.reach))
+                if not course.backends:
                     return NOTHING
-                deadline = self._deadline(query, backends[0])
-                hit = "workspace" if backends[0].name == NAME else "network"
+                deadline = self._deadline(query, course)
+                hit = "workspace" if course.backends[0].name == NAME else "network"
                 if hit == "network" and query.automatic:
                     if (answer := await self._stand_in(query, place)) is not None:
                         return answer
-                    await self._debounce(turn, backends[0])
+                    await self._debounce(turn, course)
                     # What a session's start costs is not the backend's slowness.
                     if await self._fleet.warmed_up():
-                        deadline = self._deadline(query, backends[0])
+                        deadline = self._deadline(query, course)
                 if turn.done() or not self._current(query.origin or snapshot):
                     return NOTHING
-                flight = self._launch(query, place, backends)
+                flight = self._launch(query, place, course)
             return await self._wait(query, place, flight, turn, deadline, hit)
         finally:
             if self._turns.get(snapshot.uri) is turn:
@@ -167,11 +167,11 @@ class Completer:
         """The user does not want this text in this state."""
         self._cache.reject(snapshot, text, generation=self.generation)
 
-    async def prefill(self, snapshot: Snapshot, path: str) -> None:
+    async def prefill(self, snapshot: Snapshot, path: str, reach: Reach) -> None:
         """Have a server that can read what stands here, before the first key."""
-        backend = self.prefetcher.reader()
-        if backend is not None and self.settings.enabled and self._refusal(snapshot, path) is None:
-            await self._launcher.prefill(snapshot, path, backend)
+        course = self.prefetcher.course(snapshot, reach)
+        if course is not None and self.settings.enabled and self._refusal(snapshot, path) is None:
+            await self._launcher.prefill(snapshot, path, course.backends[0])
 
     def ended(self, uri: str) -> None:
         """The document is gone."""
@@ -202,14 +202,14 @@ class Completer:
     def _find(self, snapshot: Snapshot) -> Flight | None:
         return self._flights.find(snapshot) if self._uses("flights") else None
 
-    def _launch(self, query: Query, place: Place, backends: list[Backend]) -> Flight:
-        self.prefetcher.make_way(backends[0])
+    def _launch(self, query: Query, place: Place, course: Course) -> Flight:
+        self.prefetcher.make_way(course.backends[0])
         if not self._uses("cache"):
             self._cache.forget(query.snapshot.uri)
         flight = self._launcher.flight(
             query.snapshot,
             place.path,
-            backends,
+            course,
             limit=READ_ON,
             invoked=not query.automatic,
             after_accept=place.after_accept,
@@ -219,9 +219,9 @@ class Completer:
         self._flights.start(flight).add_done_callback(lambda task: self._landed(flight, place, task))
         return flight
 
-    def _ask_ahead(self, snapshot: Snapshot, path: str, backend: Backend, after_accept: bool) -> Flight:
+    def _ask_ahead(self, snapshot: Snapshot, path: str, course: Course, after_accept: bool) -> Flight:
         return self._launcher.flight(
-            snapshot, path, [backend], limit=AHEAD, after_accept=after_accept, ahead=True
+            snapshot, path, course, limit=AHEAD, after_accept=after_accept, ahead=True
         )
 
     def _landed(self, flight: Flight, place: Place, task: asyncio.Task[None]) -> None:
@@ -234,7 +234,7 @@ class Completer:
             offer = fit(found.suggestion, origin, "cached")
             if offer is not None:
                 after_accept = place.after_accept or origin is not flight.origin
-                self.prefetcher.offered(Shown(origin, offer, place.path, after_accept))
+                self.prefetcher.offered(Shown(origin, offer, place.path, place.reach, after_accept))
 
     async def _wait(
         self,
@@ -294,16 +294,16 @@ class Completer:
         same = typed_since(flight.reached, snapshot) == ""
         if same or asyncio.get_running_loop().time() >= deadline:
             return NOTHING
-        backends = self._fleet.choose("instant", local_only=place.private)
-        if not backends:
+        course = self._fleet.course(inline(snapshot, place.reach))
+        if not course.backends:
             return NOTHING
-        hit: Hit = "workspace" if backends[0].name == NAME else "network"
+        hit: Hit = "workspace" if course.backends[0].name == NAME else "network"
         if hit == "network" and query.automatic:
-            await self._debounce(turn, backends[0])
+            await self._debounce(turn, course)
             if turn.done() or not self._current(query.origin or snapshot):
                 return NOTHING
-        deadline = self._deadline(query, backends[0])
-        return await self._wait(query, place, self._launch(query, place, backends), turn, deadline, hit)
+        deadline = self._deadline(query, course)
+        return await self._wait(query, place, self._launch(query, place, course), turn, deadline, hit)
 
     # --- answers
 
@@ -345,7 +345,7 @@ class Completer:
             if along is not None:
                 self._along[snapshot.uri] = along
             if not continues and not place.private:
-                shown = Shown(snapshot, offer, place.path, place.after_accept)
+                shown = Shown(snapshot, offer, place.path, place.reach, place.after_accept)
                 # Behind the answer: it is on its way when the next states are weighed.
                 asyncio.get_running_loop().call_soon(self.prefetcher.offered, shown)
 
@@ -354,22 +354,19 @@ class Completer:
             return "inline.enabled is off"
         return refusal(snapshot, path=path, languages=self.settings.languages)
 
-    def _deadline(self, query: Query, backend: Backend | None = None) -> float:
+    def _deadline(self, query: Query, course: Course | None = None) -> float:
         patience = self.settings.deadline_ms / 1000
         if not query.automatic or not self._uses("pieces"):
             patience = INVOKED_DEADLINE
-        usual = self._fleet.measured_ttft(backend.name) if backend is not None else None
+        usual = course.ttft if course is not None else None
         if usual is not None:
             patience = max(patience, min(SLOW * usual, INVOKED_DEADLINE))
         return asyncio.get_running_loop().time() + patience
 
-    async def _debounce(self, turn: asyncio.Future[None], backend: Backend) -> None:
+    async def _debounce(self, turn: asyncio.Future[None], course: Course) -> None:
         """Wait whether another key comes, before the network is used."""
         setting = self.settings.debounce_ms
-        if setting == "auto":
-            delay = self.pace.delay(time.monotonic(), self._fleet.measured_ttft(backend.name))
-        else:
-            delay = setting / 1000
+        delay = self.pace.delay(time.monotonic(), course.ttft) if setting == "auto" else setting / 1000
         if delay > 0:
             await asyncio.wait([turn], timeout=delay)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from spark_lsp.completion.cache import PrefixCache
 from spark_lsp.config import BackendSettings, Config
 from spark_lsp.engine.complete import Completer
+from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Flights
 from spark_lsp.engine.learn import Learner
@@ -22,16 +23,15 @@ from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
 from spark_lsp.engine.tasks import Tasks
+from spark_lsp.routing.route import Route, two_digits
 from spark_lsp.text import Document, Encoding, Snapshot, column_of
+from spark_lsp.values import Reach
 
 log = logging.getLogger(__name__)
 
 SETTLING = 0.3
 """Seconds that changes on disk are gathered for before they are read."""
 
-
-IDLE = 30.0
-"""Seconds without a change after which connections may be gone: the next key has them opened ahead."""
 
 LOOKING_AGAIN = 60.0
 """Seconds after which opening a document looks for backends again."""
@@ -67,14 +67,14 @@ class Change(NamedTuple):
 class Open:
     """A document that an editor has open.
 
-    `private` tells whether its text may not leave this process: looking that up reads ignore
-    files. `changed_at` is when its latest change arrived; `unanswered` until the first answer after it.
-    `resting` prefills where the cursor is when nothing happens.
+    `reach` tells how far its text may go: looking that up reads ignore files. `changed_at` is when its
+    latest change arrived; `unanswered` until the first answer after it. `resting` prefills
+    where the cursor is when nothing happens.
     """
 
     document: Document
     path: str
-    private: asyncio.Task[bool]
+    reach: asyncio.Task[Reach]
     changed_at: float
     unanswered: bool = False
     resting: asyncio.TimerHandle | None = None
@@ -164,7 +164,7 @@ class Engine:
         self._folders = tuple(folders)
         self._learner.set_folders(self._folders)
         for entry in self._documents.values():
-            entry.private = self._look_up_privacy(entry.path)
+            entry.reach = self._look_up_reach(entry.path)
         self._folders_known.set()
         if self._learning is not None:
             self._learning.cancel()
@@ -173,13 +173,13 @@ class Engine:
                 self._learner.learn_folders(self._listener.learned), "learn folders"
             )
 
-    def _look_up_privacy(self, path: str) -> asyncio.Task[bool]:
-        async def look_up() -> bool:
+    def _look_up_reach(self, path: str) -> asyncio.Task[Reach]:
+        async def look_up() -> Reach:
             # A document can be opened before the folders, and so their ignore files, are known.
             await self._folders_known.wait()
-            return await self._learner.private(path)
+            return await self._learner.reach(path)
 
-        return self._tasks.start(look_up(), f"privacy of {path}")
+        return self._tasks.start(look_up(), f"reach of {path}")
 
     async def learned(self, limit: float) -> None:
         """Wait until the workspace is learned, `limit` seconds at most."""
@@ -223,18 +223,16 @@ class Engine:
     def _status(self) -> tuple[StatusKind, str]:
         if not self.config.inline.enabled:
             return "Inactive", "switched off by inline.enabled"
-        answering, failing = self._fleet.networked
-        failed = f"no answer from {', '.join(failing)}"
-        if answering:
-            return "Normal", f"backends: {', '.join(answering)}" + (f"; {failed}" if failing else "")
-        if not self.config.workspace.enabled:
-            return (
-                "Warning",
-                failed if failing else "no backend: none is configured and workspace.enabled is off",
-            )
-        if failing:
-            return "Warning", f"{failed}; workspace only"
-        return "Normal", "workspace only: set CEREBRAS_API_KEY or start a local model"
+        names = self._fleet.names
+        route, left_out = self._fleet.standing("instant")
+        out = "; ".join(f"{name} {why}" for name, why in left_out.items())
+        if route.names and route.names[0] != NAME:
+            return "Normal", "; ".join(filter(None, (_speed_of(route), out)))
+        if not names:
+            if self.config.workspace.enabled:
+                return "Normal", "workspace only: set CEREBRAS_API_KEY or start a local model"
+            return "Warning", "no backend: none is configured and workspace.enabled is off"
+        return "Warning", f"{out}; workspace only" if route.names else out
 
     # --- documents
 
@@ -243,7 +241,7 @@ class Engine:
     ) -> None:
         document = Document(uri, text, language=language, version=version, encoding=encoding)
         self.reactions.opened(uri)
-        self._documents[uri] = Open(document, path, self._look_up_privacy(path), time.monotonic())
+        self._documents[uri] = Open(document, path, self._look_up_reach(path), time.monotonic())
         if self._finds_backends and time.monotonic() - self._looked_at > LOOKING_AGAIN:
             self._looking = self._tasks.start(self._discover(), "discover")
         if self.config.workspace.enabled:
@@ -257,7 +255,7 @@ class Engine:
         )
 
     async def _restore(self, entry: Open, uri: str, language: str) -> None:
-        if await asyncio.shield(entry.private):
+        if await asyncio.shield(entry.reach) == "process":
             # It may have been kept before an ignore file came to list it.
             self._memory.forget(uri)
             return
@@ -269,8 +267,9 @@ class Engine:
 
     async def _prefill(self, entry: Open, snapshot: Snapshot) -> None:
         """Have the server read what was opened, or where the cursor rests, if it does that for nothing."""
-        if not await asyncio.shield(entry.private) and self._is_current(snapshot):
-            await self._completer.prefill(snapshot, entry.path)
+        reach = await asyncio.shield(entry.reach)
+        if reach != "process" and self._is_current(snapshot):
+            await self._completer.prefill(snapshot, entry.path, reach)
 
     def change(self, uri: str, version: int, changes: Iterable[Change]) -> None:
         entry = self._documents.get(uri)
@@ -287,8 +286,9 @@ class Engine:
             )
         document.version = version
         now = time.monotonic()
-        if now - entry.changed_at > IDLE:
-            self._tasks.start(self._fleet.connect(), "connect after idling")
+        anew = self._fleet.stirred()
+        if anew is not None:
+            self._tasks.start(self._fleet.connect(anew=anew), "connect after idling")
         entry.changed_at, entry.unanswered = now, True
         self.reactions.begin(uri)
         self._completer.pace.typed(now)
@@ -369,13 +369,13 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
-        if not entry.private.done():
-            await asyncio.shield(entry.private)
+        if not entry.reach.done():
+            await asyncio.shield(entry.reach)
         return self._count(await self._completer.later(query, self._place(entry)), entry, query, arrived)
 
     def _place(self, entry: Open) -> Place:
-        private = not entry.private.done() or entry.private.result()
-        return Place(entry.path, private, self.reactions.after_accept(entry.document.uri))
+        reach: Reach = entry.reach.result() if entry.reach.done() else "process"
+        return Place(entry.path, reach, self.reactions.after_accept(entry.document.uri))
 
     @property
     def _learns(self) -> bool:
@@ -414,3 +414,13 @@ class Engine:
                 "ready": self._learner.ready,
             },
         }
+
+
+def _speed_of(route: Route) -> str:
+    """Who answers, how fast it is and why it."""
+    leader = route.contenders[0]
+    ttft, _, rate, weight = leader.forecast
+    if not weight:
+        return f"{leader.name}: {route.because}"
+    speed = f"first token {two_digits(ttft * 1000)} ms, {two_digits(rate)} tokens/s"
+    return f"{leader.name}: {speed}; {route.because}"

@@ -1,4 +1,4 @@
-"""The backends of a session: made from the settings, asked in the router's order, their record kept."""
+"""The backends of a session: made from the settings, asked as the router says, watched while down."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, NamedTuple
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import Any
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.backends.registry import make
-from spark_lsp.config import BackendSettings, Config
+from spark_lsp.config import BackendSettings, Config, RoutingSettings
+from spark_lsp.engine.course import Course, Record
 from spark_lsp.engine.embedded import NAME, WorkspaceBackend
 from spark_lsp.engine.learn import Learner
-from spark_lsp.engine.metrics import Metrics, percentiles
-from spark_lsp.errors import BackendError, SparkError
-from spark_lsp.routing.choose import Candidate, Choice, choose
-from spark_lsp.routing.health import Health
-from spark_lsp.values import Delta, Lane, Usage
+from spark_lsp.engine.ledger import Ledger
+from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.race import Alone, race
+from spark_lsp.engine.slots import Slots
+from spark_lsp.errors import BackendError, RequestRejected, SparkError
+from spark_lsp.routing.health import PERMANENT
+from spark_lsp.routing.route import Ask, Entrant, Policy, Route
+from spark_lsp.routing.router import Router
+from spark_lsp.values import Lane, Prompt
 
 log = logging.getLogger(__name__)
 
@@ -32,36 +38,54 @@ REQUESTS_KEPT = 4
 TOKENS_KEPT = 4_000
 """What of a rate limit is kept for requests that somebody waits for."""
 
+ONE_TOKEN = Prompt("#", max_tokens=1)
 
-RATED = 8
-"""Tokens from which on an answer says something about a backend's speed."""
+LOOKING = 2.0
+"""Seconds between two looks at a backend that cannot be reached."""
 
+IN_USE = 300.0
+"""Seconds without a key after which nobody looks any more: a laptop's lid may be closed."""
 
-class Speed(NamedTuple):
-    """How fast a backend is, as it was measured: seconds to the first token, tokens a second."""
+SLEPT = 5.0
+"""Seconds by which the wall clock runs ahead of ours when the machine has slept."""
 
-    ttft: float = 0.3
-    rate: float = 100.0
+IDLE = 30.0
+"""Seconds without a change after which connections may be gone: the next key has them opened ahead."""
 
-    def until(self, tokens: float) -> float:
-        """Seconds until so many tokens are here."""
-        return self.ttft + tokens / self.rate
+SHOWN = 5.0
+"""Seconds after which new measurements are worth a look."""
+
+OUTAGE = "", BackendError
+"""What is told when nobody answers any more."""
+
+TOLD_AGAIN = 600.0
+"""Seconds after which a fault that came back is told again."""
 
 
 class Fleet:
     """Every backend by name, and what is known of each. `changed` is called when one fails or is back."""
 
     def __init__(self, metrics: Metrics, warn: Warn, changed: Callable[[], None] = lambda: None) -> None:
-        self._metrics = metrics
+        self.metrics = metrics
+        self.router = Router()
+        self._ledger = Ledger(self.router.measurements, warn)
         self._warn = warn
         self._changed = changed
-        self._health = Health()
         self._warm = asyncio.Event()
         self._configuring = asyncio.Lock()
         self._backends: dict[str, Backend] = {}
         self._settings: dict[str, BackendSettings] = {}
-        self._reported: set[tuple[str, type[BackendError]]] = set()
-        self._limits: dict[str, tuple[Usage, float]] = {}
+        self._slots: dict[str, Slots] = {}
+        self._models: tuple[str, ...] = ()
+        self._policy = Policy()
+        self._leader = ""
+        self._changed_at = 0.0
+        self._told: dict[tuple[str, type], float] = {}
+        self._watching: asyncio.Task[None] | None = None
+        self._stirred_at = time.monotonic()
+        self._wall_ahead = time.time() - self._stirred_at
+
+    # --- life
 
     async def configure(self, config: Config, learner: Learner) -> None:
         """Make what the settings name; keep a backend, and its connections, whose settings did not change."""
@@ -83,6 +107,10 @@ class Fleet:
         if config.workspace.enabled:
             backends[NAME] = WorkspaceBackend(learner, config.workspace.threshold)
         self._backends = backends
+        self._policy = policy_of(config.routing)
+        self._size_slots()
+        self._enter()
+        await self._ledger.configure(config)
 
     def _make(self, settings: BackendSettings) -> Backend | None:
         try:
@@ -91,65 +119,35 @@ class Fleet:
             self._warn(f"backend {settings.name!r} is left out: {error}")
             return None
 
-    def choose(self, lane: Lane, *, local_only: bool = False) -> list[Backend]:
-        """Whom to ask, in order. `local_only`: nothing may leave this process."""
-        choice = self._choice(lane, local_only=local_only)
-        self._metrics.routing.append({"lane": lane, "order": list(choice.names), "reason": choice.reason})
-        return [self._backends[name] for name in choice.names]
+    def _size_slots(self) -> None:
+        """By server: it may go by two names, and the greater number is the true one."""
+        totals: dict[str, int] = {}
+        for name, backend in self._backends.items():
+            slots, place = self.slots(name), self._place(backend)
+            totals[place] = max(totals.get(place, 0), slots) if slots or place not in totals else 0
+        for place, total in totals.items():
+            self._slots.setdefault(place, Slots()).resize(total)
+        for place in self._slots.keys() - totals.keys():
+            del self._slots[place]
 
-    def _choice(self, lane: Lane, *, local_only: bool = False) -> Choice:
-        candidates = [
-            Candidate(name, backend.lanes, embedded=name == NAME)
-            for name, backend in self._backends.items()
-            if name == NAME or not local_only
-        ]
-        return choose(candidates, lane, self._health, time.monotonic())
+    def _enter(self) -> None:
+        """Tell the router who there is."""
+        self._models = tuple(backend.model for backend in self._backends.values())
+        self.router.configure(
+            [self._entrant(name, backend) for name, backend in self._backends.items()], self._policy
+        )
 
-    def ahead(self, *, metered: bool) -> Backend | None:
-        """Whom to ask for what nobody waits for: whoever would be asked anyway, if that is cheap there."""
-        name = next(iter(self._choice("instant").names), NAME)
-        return self._backends[name] if self.cheap(name, metered=metered) else None
-
-    @property
-    def embedded(self) -> Backend | None:
-        """The predictor of this process."""
-        return self._backends.get(NAME)
-
-    def cheap(self, name: str, *, metered: bool) -> bool:
-        """Whether asking this one costs neither money (unless `metered`) nor what the rate limit leaves."""
+    def _entrant(self, name: str, backend: Backend) -> Entrant:
         settings = self._settings.get(name)
-        if settings is None or (settings.metered and not metered):
-            return False
-        usage, until = self._limits.get(name, (Usage(), 0.0))
-        if time.monotonic() >= until:
-            return True
-        few_requests = usage.requests_left is not None and usage.requests_left <= REQUESTS_KEPT
-        few_tokens = usage.tokens_left is not None and usage.tokens_left <= TOKENS_KEPT
-        return not few_requests and not few_tokens
+        if settings is None:
+            return Entrant(name, backend.lanes, model=backend.model, local=True, embedded=True)
+        return entrant_of(settings, backend)
 
-    def slots(self, name: str) -> int:
-        """How many requests it serves at a time, 0 where that is not known."""
-        settings = self._settings.get(name)
-        return 0 if settings is None else settings.slots
-
-    def speed(self, name: str) -> Speed:
-        """The medians of late, or what is usual for what was not measured yet."""
-        ttft, rates, usual = self.measured_ttft(name), self._metrics.backend(name).tokens_per_s, Speed()
-        rate = percentiles(rates)["p50"] if rates else usual.rate
-        return Speed(usual.ttft if ttft is None else ttft, rate)
-
-    def measured_ttft(self, name: str) -> float | None:
-        """Seconds, None while nothing was heard of it."""
-        measured = self._metrics.backend(name).ttft_ms
-        return percentiles(measured)["p50"] / 1000 if measured else None
-
-    def record(self, backend: Backend) -> Record:
-        return Record(backend.name, self)
-
-    async def connect(self) -> None:
+    async def connect(self, *, anew: bool = False) -> None:
         """Connect ahead of the first request."""
         try:
-            await asyncio.gather(*(backend.connect() for backend in self._backends.values()))
+            connecting = [backend.connect(anew=anew) for backend in self._backends.values()]
+            await asyncio.gather(self._ledger.read(), *connecting)
         finally:
             self._warm.set()
 
@@ -161,74 +159,225 @@ class Fleet:
             await asyncio.wait_for(self._warm.wait(), WARM_UP)
         return True
 
+    def stirred(self) -> bool | None:
+        """The user does something. None, or that one should connect: anew when the machine has slept."""
+        now = time.monotonic()
+        idle, self._stirred_at = now - self._stirred_at, now
+        ahead = time.time() - now
+        # What does not count sleep falls behind by it. Small steps are the wall clock's own corrections.
+        slept, self._wall_ahead = ahead - self._wall_ahead > SLEPT, ahead
+        return True if slept else False if idle > IDLE else None
+
     async def aclose(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+        await self._ledger.aclose()
         for backend in self._backends.values():
             await backend.aclose()
         self._backends = {}
         self._settings = {}
 
+    # --- whom to ask
+
+    def course(self, ask: Ask) -> Course:
+        """Whom to ask about this, in order."""
+        if self._models != tuple(backend.model for backend in self._backends.values()):
+            self._enter()  # a server has listed its models, or refused one
+        route = self.router.route(ask, time.monotonic(), self._ledger.barred())
+        return Course(self, ask, route, [self._backends[name] for name in route.names], ask.lane)
+
+    def ahead(self, ask: Ask, *, metered: bool) -> Course | None:
+        """Whom to ask what nobody waits for: whoever would be asked anyway, if that is cheap there."""
+        route = self.router.route(ask, time.monotonic(), self._ledger.barred(), learn=False)
+        name = next(iter(route.names), NAME)
+        if not self.cheap(name, metered=metered):
+            return None
+        return Course(self, ask, route.only(name), [self._backends[name]], "ahead")
+
     @property
-    def networked(self) -> tuple[list[str], list[str]]:
-        """The names of the backends outside this process: those that answer, those that failed last time."""
-        names = [name for name in self._backends if name != NAME]
-        failed = [name for name in names if self._health.failing(name)]
-        return [name for name in names if name not in failed], failed
+    def embedded(self) -> Backend | None:
+        """The predictor of this process."""
+        return self._backends.get(NAME)
+
+    def cheap(self, name: str, *, metered: bool) -> bool:
+        """Whether asking this one costs neither money (unless `metered`) nor what the rate limit leaves."""
+        settings = self._settings.get(name)
+        if settings is None or (settings.metered and not metered):
+            return False
+        return self.router.health.spares(name, time.monotonic(), REQUESTS_KEPT, TOKENS_KEPT)
+
+    def slots(self, name: str) -> int:
+        """How many requests it serves at a time, 0 where that is not known."""
+        settings = self._settings.get(name)
+        return 0 if settings is None else settings.slots
+
+    def slots_of(self, backend: Backend) -> Slots:
+        """Its server's."""
+        return self._slots.setdefault(self._place(backend), Slots())
+
+    def _place(self, backend: Backend) -> str:
+        """Where its slots are: its server's, which two names may share."""
+        settings = self._settings.get(backend.name)
+        served_by = "" if settings is None else _served_by(settings, backend)
+        return served_by or f"{backend.name} in this process"
+
+    # --- what is known
+
+    def standing(self, lane: Lane) -> tuple[Route, dict[str, str]]:
+        """Whom one would ask now with good hope, and why not the others."""
+        route = self.router.route(Ask(lane), time.monotonic(), self._ledger.barred(), learn=False)
+        failing = [one for one in route.contenders if self.router.health.failing(one.name)]
+        hopeful = tuple(one for one in route.contenders if one not in failing)
+        out = {**route.out, **{one.name: "did not answer last time" for one in failing}}
+        return replace(route, contenders=hopeful), out
+
+    @property
+    def names(self) -> list[str]:
+        """Of the backends outside this process."""
+        return [name for name in self._backends if name != NAME]
 
     def report(self) -> dict[str, Any]:
-        now = time.monotonic()
+        now, health = time.monotonic(), self.router.health
         return {
-            name: self._metrics.backend(name).report(self._health.state(name, now)) for name in self._backends
+            name: {
+                **self.metrics.backend(name).report(health.state(name, now)),
+                "measured": self.router.measurements.explain(name, now),
+            }
+            for name in self._backends
         }
 
-    def _failed(self, name: str, error: BackendError) -> None:
-        self._health.failed(name, error, time.monotonic())
+    # --- what happened
+
+    def decided(self, ask: Ask, route: Route) -> None:
+        """The first of this route is asked."""
+        self.metrics.routing.append(
+            {
+                "lane": ask.lane,
+                "order": list(route.names),
+                "beside": route.beside,
+                "reason": route.reason,
+                "expected_ms": {
+                    one.name: round(one.seconds * 1000, 1) for one in route.contenders if not one.embedded
+                },
+            }
+        )
+        log.info("%s: %s", ask.lane, route.reason)
+        if route.names[0] != self._leader:
+            self._leader = route.names[0]
+            self._changed()
+
+    def failed(self, name: str, error: BackendError) -> None:
+        """A request to this one failed."""
+        now = time.monotonic()
+        if isinstance(error, PERMANENT | RequestRejected):
+            self._tell(name, error, (name, type(error)), now)
+        elif not self._others(name, now):
+            self._tell(name, error, OUTAGE, now)  # once, however many are down
         self._changed()
-        if (name, type(error)) not in self._reported:
-            self._reported.add((name, type(error)))
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch(), name="look at what is down")
+
+    def _others(self, name: str, now: float) -> bool:
+        """Whether there is another one that the user has noticed nothing with."""
+        health = self.router.health
+        return any(
+            other not in (name, NAME) and not health.failing(other) and health.usable(other, now)
+            for other in self._backends
+        )
+
+    def _tell(self, name: str, error: BackendError, what: tuple[str, type], now: float) -> None:
+        told = self._told.get(what)
+        if told is None or now - told > TOLD_AGAIN:
+            self._told[what] = now
             self._warn(f"{name}: {error.message}" + (f". {error.advice}" if error.advice else ""))
 
-    def _limited(self, name: str, usage: Usage) -> None:
-        if usage.requests_left is not None or usage.tokens_left is not None:
-            resets = 60.0 if usage.resets_ms is None else usage.resets_ms / 1000
-            self._limits[name] = usage, time.monotonic() + resets
+    def recovered(self, name: str) -> None:
+        """It is there again."""
+        log.info("%s is there again", name)
+        self._changed()
 
-    def _answered(self, name: str) -> None:
-        if self._health.succeeded(name):
-            self._changed()
-        self._reported = {known for known in self._reported if known[0] != name}
-
-
-class Record:
-    """One request to one backend, as it goes: first-token time, rate and tokens from what arrives."""
-
-    def __init__(self, name: str, fleet: Fleet) -> None:
-        self._name = name
-        self._fleet = fleet
-        self._score = fleet._metrics.backend(name)
-        self._score.requests += 1
-        self._started = time.monotonic()
-        self._first: float | None = None
-        self._last = self._started
-        self._tokens = 0
-
-    def heard(self, delta: Delta) -> None:
+    def spent(self, name: str, prompt_tokens: int, completion_tokens: int) -> None:
+        """A request to this one is over, and took so much."""
+        self._ledger.spent(name, prompt_tokens, completion_tokens)
         now = time.monotonic()
-        if delta.text:
-            self._tokens += delta.tokens
-            self._last = now
-            self._fleet._metrics.tokens["generated"] += delta.tokens
-            if self._first is None:
-                self._first = now
-                self._score.ttft_ms.append((now - self._started) * 1000)
-                self._fleet._answered(self._name)
-        if delta.usage is not None:
-            self._fleet._limited(self._name, delta.usage)
+        if now - self._changed_at > SHOWN:
+            self._changed_at = now
+            self._changed()
 
-    def ended(self) -> None:
-        """No more will be heard, by whoever's wish."""
-        if self._first is not None and self._tokens >= RATED and self._last > self._first:
-            self._score.tokens_per_s.append((self._tokens - 1) / (self._last - self._first))
+    async def _watch(self) -> None:
+        """Look now and then at those that cannot be reached, until all are back: it costs no tokens."""
+        while True:
+            await asyncio.sleep(LOOKING)
+            health, now = self.router.health, time.monotonic()
+            down = [name for name in self._backends if health.on_trial(name)]
+            if not down:
+                return
+            if now - self._stirred_at > IN_USE:
+                continue
+            away = [name for name in down if health.out_of_reach(name)]
+            await asyncio.gather(*(self._look_at(name) for name in away))
+            # With another one there, whoever asks next tries it again beside that one.
+            if not away and not self._others("", now):
+                await asyncio.gather(*(self._try(name) for name in down if health.usable(name, now)))
 
-    def failed(self, error: BackendError) -> None:
-        self._score.errors += 1
-        self._fleet._failed(self._name, error)
+    async def _try(self, name: str) -> None:
+        """Ask for one token, where that costs no money: one that lists its models may answer nothing else."""
+        backend = self._backends.get(name)
+        if backend is None or self._settings[name].metered:
+            return
+        asked = Alone(backend, lambda: Record(self, backend, Ask(), "ahead"))
+        with suppress(BackendError, TimeoutError):
+            async with asyncio.timeout(LOOKING), aclosing(race(asked, lambda _: ONE_TOKEN)) as steps:
+                async for _ in steps:
+                    break
+
+    async def _look_at(self, name: str) -> None:
+        backend = self._backends.get(name)
+        if backend is None:
+            return
+        try:
+            async with asyncio.timeout(LOOKING):
+                await backend.connect(anew=True)
+                await backend.models()
+        except (BackendError, TimeoutError):
+            return
+        if self.router.health.reached(name):
+            self.recovered(name)
+
+
+def policy_of(settings: RoutingSettings) -> Policy:
+    """What the settings say about routing."""
+    return Policy(
+        strategy=settings.strategy,
+        hedge=settings.hedge,
+        hedge_floor=settings.hedge_floor_ms / 1000,
+        hedge_ceiling=settings.hedge_ceiling_ms / 1000,
+        stall=settings.stall_ms / 1000,
+        explore_metered=settings.explore_metered,
+        lanes=settings.lanes,
+        languages=settings.languages,
+    )
+
+
+def entrant_of(settings: BackendSettings, backend: Backend) -> Entrant:
+    """A backend as the router sees it."""
+    return Entrant(
+        settings.name,
+        backend.lanes,
+        server=_served_by(settings, backend),
+        model=backend.model,
+        local=backend.local,
+        metered=settings.metered,
+        slots=settings.slots,
+        price_prompt=settings.price_prompt,
+        price_completion=settings.price_completion,
+    )
+
+
+def _served_by(settings: BackendSettings, backend: Backend) -> str:
+    """The same for two names of one server. A vendor's models do not get in each other's way; those on a
+    machine of one's own do."""
+    if backend.local or not backend.server:
+        return backend.server
+    return f"{backend.server} {settings.model or ', '.join(settings.models)}"

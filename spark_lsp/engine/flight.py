@@ -16,11 +16,12 @@ from typing import Protocol
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.completion.context import Context
+from spark_lsp.completion.seam import Seam, resumed
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.completion.typed import typed_since
 from spark_lsp.engine.batch import INTERVAL, Batch
 from spark_lsp.engine.embedded import NAME
-from spark_lsp.engine.race import Step
+from spark_lsp.engine.runner import Step
 from spark_lsp.engine.tally import Tally
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.errors import BackendError
@@ -63,7 +64,8 @@ class Flight:
     """One generation, and who waits for it.
 
     `suggestion` is the text so far; `landed` turns true when no more will come; `moved` is done, and
-    replaced by a new one, at each change of either. With `ahead` nobody asked for it yet: what it
+    replaced by a new one, at each change of either. What was filled is withdrawn when the stream breaks off
+    before a line is whole. With `ahead` nobody asked for it yet: what it
     says is taken from the `allowance`, and ends there. When the text for its state is there and the
     stream goes on, `follow` may say for which state it is read on, and that is ahead of need, too.
     """
@@ -74,6 +76,7 @@ class Flight:
         steps: AsyncGenerator[Step, None],
         fill: Fill,
         *,
+        withdraw: Callable[[Snapshot], None] = lambda _: None,
         follow: Follow | None = None,
         allowance: Allowance | None = None,
         ahead: bool = False,
@@ -89,11 +92,14 @@ class Flight:
         self._reached = 0
         self._steps = steps
         self._fill = fill
+        self._withdraw = withdraw
         self._follow = follow
         self._allowance = allowance
         self._batch = Batch()
         self._trimmer: Trimmer | None = None
-        self._speaker: Backend | None = None
+        self._speaker: Step | None = None
+        self._seam = Seam(state.context, "")
+        self._before = Suggestion("")
         self._heard = Tally()
         self._begun_at = 0
         self._trimming: asyncio.TimerHandle | None = None
@@ -125,6 +131,14 @@ class Flight:
         if self._reached == len(self._passed):
             return self._state.snapshot
         return self._passed[self._reached][0]
+
+    def handed_over(self) -> str | None:
+        """What another backend would go on from; None when no more is needed."""
+        if self._trimming is not None and self._speaker is not None:
+            self._trim(self._speaker)
+        if self._through or self.reads_on:
+            return None
+        return resumed(self.suggestion.text)
 
     @property
     def reads_on(self) -> bool:
@@ -179,7 +193,7 @@ class Flight:
         try:
             async with aclosing(self._steps) as steps:
                 async for step in steps:
-                    if step.backend is not self._speaker:
+                    if self._speaker is None or step.turn != self._speaker.turn:
                         self._begin(step)
                     if self._take(step):
                         break
@@ -188,19 +202,23 @@ class Flight:
         except BackendError as error:
             log.info("%s ended early: %s", self, error)
             if self._trimmer is not None:
-                self._trimmer.feed(self._batch.take(self._loop.time()))
-                self._trimmer.finish("unknown")
-                if self._trimmer.text:
-                    self._settle()
+                said = self._seam.feed(self._batch.take(self._loop.time()), final=True)
+                self._trimmer.feed(said)
+                self._break_off(self._trimmer)
         finally:
             self._trim_no_later()
             self.landed = True
             self._announce()
 
     def _begin(self, step: Step) -> None:
+        """Another stream: what it says goes on from what its prompt has of the answer."""
         self._trim_no_later()
-        self._speaker, self._batch = step.backend, Batch()
-        self._trimmer = Trimmer(self._state.context, stop=step.prompt.stop)
+        said, context = step.prompt.said, self._state.context
+        self._speaker, self._batch = step, Batch()
+        self._trimmer = Trimmer(context, stop=step.prompt.stop, said=said)
+        self._seam = Seam(context, said, told=bool(step.prompt.instructions))
+        self._before = self.suggestion
+        self._begun_at = max(self._heard.characters - len(said), 0)
 
     def _take(self, step: Step) -> bool:
         """Read one step; True when no more is needed."""
@@ -222,17 +240,17 @@ class Flight:
 
     def _trim(self, step: Step) -> bool:
         self._trim_no_later()
-        said = self._batch.take(self._loop.time())
+        said = self._seam.feed(self._batch.take(self._loop.time()), final=step.delta.finish is not None)
         while not self._through:
             trimmer = self._trimmer
             assert trimmer is not None
-            before = trimmer.text
+            before = self.suggestion.text
             trimmer.feed(said)
             if step.delta.finish is not None:
                 trimmer.finish(step.delta.finish)
             self._say(trimmer, step)
             if not trimmer.done:
-                if trimmer.text != before:
+                if self.suggestion.text != before:
                     self._fill(self._state.snapshot, self.suggestion)
                     self._announce()
                 break
@@ -246,6 +264,8 @@ class Flight:
         return self._through
 
     def _say(self, trimmer: Trimmer, step: Step) -> None:
+        if not self._goes_on(trimmer):
+            return
         self.suggestion = Suggestion(
             trimmer.text,
             backend=step.backend.name,
@@ -256,17 +276,31 @@ class Flight:
             speculative=self.ahead or self.reads_on,
         )
 
+    def _goes_on(self, trimmer: Trimmer) -> bool:
+        """Whether the text is no other than what an earlier stream has said already.
+
+        Until the new one has caught up with that, it stands; and for good, where the two disagree and
+        somebody has seen it.
+        """
+        before = self._before.text
+        if trimmer.text.startswith(before):
+            return True
+        return trimmer.done and not self.shown and not before.startswith(trimmer.text)
+
     def _next_state(self, trimmer: Trimmer) -> tuple[State, str] | None:
         if self._follow is None or trimmer.rest is None or not trimmer.complete:
             return None
         assert self._speaker is not None
-        return self._follow(self._speaker, self._state, trimmer.text, trimmer.rest)
+        if self.suggestion.text != trimmer.text:
+            return None
+        return self._follow(self._speaker.backend, self._state, trimmer.text, trimmer.rest)
 
     def _read_on(self, state: State, said: str, prompt: Prompt) -> str:
         self._passed.append((self._state.snapshot, self.suggestion.text))
         self._begun_at = self._heard.characters - len(said)
         self._state = state
         self._trimmer = Trimmer(state.context, stop=prompt.stop)
+        self._seam, self._before = Seam(state.context, ""), Suggestion("")
         self.suggestion = Suggestion("", complete=False, speculative=True)
         return said
 
@@ -279,11 +313,22 @@ class Flight:
         """The text for this state is all there."""
         trimmer = self._trimmer
         assert trimmer is not None
-        self.suggestion = replace(self.suggestion, text=trimmer.text, complete=trimmer.complete)
+        if self._goes_on(trimmer):
+            self.suggestion = replace(self.suggestion, text=trimmer.text, complete=trimmer.complete)
         # A model that had nothing to say is not asked again here; the predictor may know more by then.
         # Read on and cut off before a word was said is no answer either.
         if trimmer.text or (self.suggestion.backend != NAME and (trimmer.complete or not self.reads_on)):
             self._fill(self._state.snapshot, self.suggestion)
+
+    def _break_off(self, trimmer: Trimmer) -> None:
+        """Nobody goes on with what was said: its whole lines are an answer. Half a line is none, but somebody
+        may have seen it."""
+        trimmer.finish("unknown" if self.shown else "length")
+        if trimmer.text and (self.shown or trimmer.whole_lines):
+            self._settle()
+        elif not self.shown:
+            self.suggestion = replace(self.suggestion, text="", complete=False)
+            self._withdraw(self._state.snapshot)
 
     def _announce(self) -> None:
         moved, self.moved = self.moved, self._loop.create_future()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -11,9 +11,11 @@ from spark_lsp.completion.cache import PrefixCache
 from spark_lsp.completion.context import gather
 from spark_lsp.completion.fit import fit
 from spark_lsp.completion.prompt import render, template_for
+from spark_lsp.completion.seam import behind
 from spark_lsp.completion.speculate import indent_below
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.config import InlineSettings
+from spark_lsp.engine.course import Course, Record, inline
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Allowance, Flight, State
@@ -52,7 +54,7 @@ class Launcher:
         self,
         snapshot: Snapshot,
         path: str,
-        backends: Sequence[Backend],
+        course: Course,
         *,
         limit: int,
         invoked: bool = False,
@@ -67,8 +69,11 @@ class Launcher:
         """
         state = self._state(snapshot, path, after_accept=after_accept)
 
-        def prompt_for(backend: Backend) -> Prompt:
-            prompt = self.prompt(state, backend, path)
+        def prompt_for(backend: Backend) -> Prompt | None:
+            said = flight.handed_over()
+            if said is None:
+                return None
+            prompt = self.prompt(state, backend, path, said)
             most = min(prompt.max_tokens, limit) if ahead else prompt.max_tokens
             return replace(prompt, invoked=invoked, max_tokens=most)
 
@@ -82,21 +87,24 @@ class Launcher:
         def follow(backend: Backend, state: State, text: str, rest: str) -> tuple[State, str] | None:
             return self._follow(state, path, text, rest) if self._reads_on(backend) else None
 
-        return Flight(
+        flight = Flight(
             state,
-            race(backends, prompt_for, self._fleet.record),
+            race(course, prompt_for),
             fill,
+            withdraw=lambda origin: self._cache.withdraw(origin, generation=generation),
             follow=follow,
             allowance=self._allowance(limit),
             ahead=ahead,
         )
+        return flight
 
-    def prompt(self, state: State, backend: Backend, path: str) -> Prompt:
-        """What this backend is asked for a state."""
+    def prompt(self, state: State, backend: Backend, path: str, said: str = "") -> Prompt:
+        """What this backend is asked for a state, of whose answer so much is said."""
         fim = backend.fim or template_for(backend.model)
         reads_on = self._reads_on(backend)
-        prompt = render(state.context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on)
-        prompt = replace(prompt, line=state.snapshot.line)
+        context = behind(state.context, said)
+        prompt = render(context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on)
+        prompt = replace(prompt, line=state.snapshot.line + said.count("\n"), said=said)
         # The index knows files by where they are; to others that would tell the user's name, and more.
         return replace(prompt, path=path) if backend.name == NAME else prompt
 
@@ -104,7 +112,7 @@ class Launcher:
         """What the predictor says here, None when nothing."""
         state = self._state(snapshot, path, after_accept=False)
         trimmer, confidence, tokens = Trimmer(state.context), 0.0, 0
-        record = self._fleet.record(embedded)
+        record = Record(self._fleet, embedded, inline(snapshot, "process"), "ahead")
         async with aclosing(embedded.stream(self.prompt(state, embedded, path))) as deltas:
             async for delta in deltas:
                 record.heard(delta)

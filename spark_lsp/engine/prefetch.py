@@ -21,13 +21,15 @@ from spark_lsp.completion.fit import fit
 from spark_lsp.completion.odds import Odds
 from spark_lsp.completion.speculate import DEPTH, Branch, branches, worth
 from spark_lsp.completion.typed import typed_since
-from spark_lsp.config import PrefetchSettings
+from spark_lsp.config import Config
+from spark_lsp.engine.course import Course, inline
+from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Allowance, Flight, Flights
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.routing.budget import Budget
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Offer, Suggestion
+from spark_lsp.values import Offer, Reach, Suggestion
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +54,13 @@ Way = tuple[tuple[Snapshot, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An offer on the screen, and the document's path. `after_accept`: an accept led to it."""
+    """An offer on the screen, the document's path, and how far its text may go. `after_accept`: an accept led
+    to it."""
 
     snapshot: Snapshot
     offer: Offer
     path: str
+    reach: Reach = "anywhere"
     after_accept: bool = False
 
 
@@ -100,30 +104,32 @@ class Prefetcher:
 
     def __init__(
         self,
-        settings: PrefetchSettings,
+        config: Config,
         fleet: Fleet,
         flights: Flights,
         metrics: Metrics,
         peek: Callable[[Snapshot], Found | None],
         others: Callable[[Snapshot, str], Sequence[Suggestion]],
-        ask: Callable[[Snapshot, str, Backend, bool], Flight],
+        ask: Callable[[Snapshot, str, Course, bool], Flight],
     ) -> None:
         self.odds = Odds()
-        self._settings = settings
+        self._settings = config.prefetch
+        self._denies = bool(config.privacy.deny)
         self._fleet = fleet
         self._flights = flights
         self._metrics = metrics
         self._peek = peek
         self._others = others
         self._ask = ask
-        self._budget = Budget(settings.tokens_per_minute)
+        self._budget = Budget(config.prefetch.tokens_per_minute)
         self._shown: dict[str, Shown] = {}
         self._ways: dict[Flight, Way] = {}
         self._answer_tokens = USUAL_ANSWER
 
-    def configure(self, settings: PrefetchSettings) -> None:
-        self._settings = settings
-        self._budget.configure(settings.tokens_per_minute)
+    def configure(self, config: Config) -> None:
+        self._settings = config.prefetch
+        self._denies = bool(config.privacy.deny)
+        self._budget.configure(config.prefetch.tokens_per_minute)
         self._shown.clear()
         for flight in list(self._ways):
             self._flights.end(flight)
@@ -157,9 +163,11 @@ class Prefetcher:
 
     # --- what it may spend
 
-    def reader(self) -> Backend | None:
-        """Who may be asked to read a prompt ahead, without answering it."""
-        return self._fleet.ahead(metered=self._settings.metered) if self._settings.enabled else None
+    def course(self, snapshot: Snapshot, reach: Reach) -> Course | None:
+        """Who may be asked about this state ahead of need, if anybody."""
+        if not self._settings.enabled:
+            return None
+        return self._fleet.ahead(inline(snapshot, reach), metered=self._settings.metered)
 
     def may_read_on(self, backend: Backend) -> bool:
         """Whether this backend's streams may be read on behind what was asked for."""
@@ -176,10 +184,11 @@ class Prefetcher:
     # --- bets
 
     def _bet(self, shown: Shown) -> None:
-        backend = self.reader()
-        if backend is None:
+        here_only = shown.reach == "anywhere" and self._stays_here(shown.offer.suggestion)
+        course = self.course(shown.snapshot, "machine" if here_only else shown.reach)
+        if course is None:
             return
-        speed = self._fleet.speed(backend.name)
+        speed = course.route.contenders[0].forecast
         tokens = self._answer_tokens
         bets = [
             (value, bet)
@@ -189,15 +198,16 @@ class Prefetcher:
         for _, bet in sorted(bets, key=lambda pair: -pair[0]):
             if self._budget.left(time.monotonic()) < tokens:
                 break
-            if not self._has_room(backend):
+            if not self._has_room(course.backends[0]):
                 break
-            self._place(bet, backend)
+            self._place(bet, course)
 
     def _has_room(self, backend: Backend) -> bool:
         """One slot stays free. Where there is one alone, it is lent while nobody needs it."""
         if sum(flight.ahead for flight in self._flights) >= MOST:
             return False
-        slots, busy = self._fleet.slots(backend.name), len(self._flights)
+        slots = self._fleet.slots(backend.name)
+        busy = max(len(self._flights), self._fleet.slots_of(backend).busy)
         return not busy if slots == 1 else not slots or busy < slots - 1
 
     def _unknown(self, shown: Shown, probability: float, depth: int, way: Way) -> list[Bet]:
@@ -231,20 +241,27 @@ class Prefetcher:
     def _other(self, shown: Shown) -> Offer | None:
         """The second candidate."""
         for suggestion in self._others(shown.snapshot, shown.offer.suggestion.text):
-            return fit(suggestion, shown.snapshot, "cached")
+            return None if self._stays_here(suggestion) else fit(suggestion, shown.snapshot, "cached")
         return None
 
+    def _stays_here(self, suggestion: Suggestion) -> bool:
+        """Whether a text may hold what `privacy.deny` keeps on this machine: the predictor has read it.
+
+        Once the user takes it, it is theirs and in their document.
+        """
+        return self._denies and suggestion.backend == NAME
+
     def _behind(self, known: Found, branch: Branch, depth: int, way: Way, path: str) -> list[Bet]:
-        if known.negative or known.rejected:
+        if known.negative or known.rejected or self._stays_here(known.suggestion):
             return []
         offer = fit(known.suggestion, branch.snapshot, "speculative")
         if offer is None:
             return []
         return self._unknown(Shown(branch.snapshot, offer, path), branch.probability, depth + 1, way)
 
-    def _place(self, bet: Bet, backend: Backend) -> None:
+    def _place(self, bet: Bet, course: Course) -> None:
         log.debug("asking ahead, depth %d, probability %.2f: %r", bet.depth, bet.probability, bet.snapshot)
-        flight = self._ask(bet.snapshot, bet.path, backend, bet.after_accept)
+        flight = self._ask(bet.snapshot, bet.path, course, bet.after_accept)
         self._ways[flight] = bet.way
         self._flights.start(flight).add_done_callback(lambda task: self._came(flight, task))
 

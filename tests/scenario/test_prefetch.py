@@ -227,3 +227,51 @@ async def test_closing_a_document_ends_what_was_asked_ahead(sessions: Sessions, 
             types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri))
         )
         await until(lambda: server.stats.cancelled == 1)
+
+
+PLAN = """\
+def settle_{n}(order, ledger):
+    total = order.total + ledger.fees
+    ledger.note(order.identifier, total)
+    code_name = ledger.canary_of(order)
+    return ledger.close(order, code_name)
+"""
+
+
+class Listener:
+    """A source that remembers what it was shown, and says the same to all."""
+
+    def __init__(self) -> None:
+        self.prefixes: list[str] = []
+
+    def answer(self, prefix: str, suffix: str) -> str:
+        self.prefixes.append(prefix)
+        return "pass\n"
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+async def test_what_the_predictor_read_in_a_denied_file_is_no_bet_outside(
+    sessions: Sessions, forwards: bool
+) -> None:
+    """The document is open to all; what is predicted in it comes from files that may not leave the machine."""
+    (sessions.root / "plans").mkdir()
+    text = "\n\n".join(PLAN.format(n=n) for n in range(4))
+    for n in range(4):
+        (sessions.root / "plans" / f"plan_{n}.py").write_text(text)
+    listener = Listener()
+    async with FakeServer(listener, Script(ttft=0.2)) as server:
+        settings = served_by(
+            server,
+            prefetch={},
+            privacy={"deny": ["plans/"]},
+            workspace={"stand_in": 0.3, "threshold": 0.1},
+        )
+        settings["backend"][0] |= {"forwards": forwards, "slots": 4}
+        async with sessions(settings) as session:
+            await session.learned()
+            head = text.split("    code_name")[0]
+            uri = session.open("open.py", head + "    \n")
+            assert "canary" in await session.ghost(uri, head.count("\n"), 4)
+            await asyncio.sleep(0.5)  # for what must not come
+            await settled(session, server)
+    assert any("canary" in prefix for prefix in listener.prefixes) != forwards

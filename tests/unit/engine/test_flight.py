@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from spark_lsp.completion.context import gather
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.config import BackendSettings
 from spark_lsp.engine.flight import Flight, State
-from spark_lsp.engine.race import Step
+from spark_lsp.engine.runner import Step
 from spark_lsp.engine.tally import Tally
 from spark_lsp.errors import BackendError, BrokenStream
 from spark_lsp.text import Document, Snapshot
@@ -53,6 +53,7 @@ def begin(then: BackendError | None, shown: list[str]) -> tuple[Flight, str]:
 async def test_a_packet_is_shown_whole_before_the_next_one(then: BackendError | None) -> None:
     shown: list[str] = []
     flight, expected = begin(then, shown)
+    flight.shown = True
     assert len(expected) > len("".join(PIECES[:-1]))
     task = asyncio.create_task(flight.fly())
     try:
@@ -65,6 +66,50 @@ async def test_a_packet_is_shown_whole_before_the_next_one(then: BackendError | 
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+async def broken(pieces: Sequence[str], turns: Sequence[str]) -> AsyncGenerator[Step, None]:
+    """The pieces, then those of another backend for each of `turns`, and then the line is dead."""
+    backend = FakeBackend(BackendSettings(name="fake", kind="fake"))
+    for piece in pieces:
+        yield Step(backend, Prompt(""), Delta(piece))
+    said = "".join(pieces)
+    for turn, text in enumerate(turns):
+        yield Step(backend, Prompt("", said=said), Delta(text), turn + 1)
+        said += text
+    raise BrokenStream("cut")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "turns", "seen", "left"),
+    [
+        (["first", " = sec"], [], False, ""),
+        (["first", " = sec"], [], True, "first = sec"),
+        (["first = 1\n", "    second"], [], False, "first = 1"),
+        (["first = 1\n", "    second"], [], True, "first = 1\n    second"),
+        (["first ="], [" 1\n    sec"], False, "first = 1"),
+        (["first = 1\n    second"], [" = 2\n    th"], True, "first = 1\n    second = 2\n    th"),
+    ],
+)
+async def test_what_nobody_goes_on_with_is_its_whole_lines(
+    pieces: list[str], turns: list[str], seen: bool, left: str
+) -> None:
+    document = Document("file:///a.py", "def f():\n    ", language="python", version=1, encoding="utf-32")
+    snapshot = document.snapshot(1, 4)
+    cache: dict[Snapshot, str] = {}
+
+    def fill(at: Snapshot, suggestion: Suggestion) -> None:
+        cache[at] = suggestion.text
+
+    def withdraw(at: Snapshot) -> None:
+        cache.pop(at, None)
+
+    state = State(snapshot, gather(snapshot, path="a.py"))
+    flight = Flight(state, broken(pieces, turns), fill, withdraw=withdraw)
+    flight.shown = seen
+    await flight.fly()
+    assert (flight.suggestion.text, flight.suggestion.complete) == (left, False)
+    assert cache == ({snapshot: left} if left else {})
 
 
 BODY = "first = 1\n    second = 2\n    third = 3\n"
