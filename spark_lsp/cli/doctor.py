@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,20 @@ from spark_lsp.backends.http_backend import HttpBackend
 from spark_lsp.backends.recording import keep
 from spark_lsp.cli.files import settings_in_force
 from spark_lsp.config import BackendSettings, Config
+from spark_lsp.config.backend import LANES
 from spark_lsp.config.presets import PRESETS
-from spark_lsp.config.settings import LANES
 from spark_lsp.engine.checkup import TOKENS, Checkup, check
 from spark_lsp.engine.embedded import NAME
-from spark_lsp.routing.choose import Candidate, choose
-from spark_lsp.routing.health import Health
-from spark_lsp.values import Lane
+from spark_lsp.engine.explain import Outlook
+from spark_lsp.engine.notebook import Notebook, Notes, notebook_path
+
+COLUMNS = 100
+"""Of what is printed where there is no terminal."""
 
 
-async def run(*, as_json: bool, yes: bool, record: Path | None, config_file: Path | None) -> int:
+async def run(
+    *, explain: bool, as_json: bool, yes: bool, record: Path | None, config_file: Path | None
+) -> int:
     """Check everything, print it. Returns 1 when nothing but `workspace` can be used."""
     config = settings_in_force(config_file, Path.cwd())
     backends = await _backends(config)
@@ -53,12 +59,27 @@ async def run(*, as_json: bool, yes: bool, record: Path | None, config_file: Pat
             for found in backends
         )
     )
-    report = _report(config, checkups)
+    today = date.today().isoformat()
+    outlook = Outlook(config, checkups, await _remembered(config), now=time.monotonic(), day=today)
+    report = _report(config, checkups, outlook) | ({"explain": outlook.report()} if explain else {})
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
     else:
         _print(report)
     return 0 if any(checkup.usable for checkup in checkups) else 1
+
+
+async def _remembered(config: Config) -> Notes:
+    """What the servers of this user have measured and spent."""
+    path = notebook_path()
+    if not path.exists():
+        return Notes({}, 0.0, [])
+    notebook = Notebook(path, lambda problem: print(problem, file=sys.stderr))
+    try:
+        notes = await notebook.load()
+    finally:
+        await notebook.aclose()
+    return notes if config.routing.remember else notes._replace(measurements={})
 
 
 async def _backends(config: Config) -> list[Found]:
@@ -83,7 +104,7 @@ def _may_spend(backends: Iterable[Found], *, yes: bool) -> set[str]:
     return set(metered) if sys.stdin.readline().strip().lower() in ("y", "yes") else set()
 
 
-def _report(config: Config, checkups: Sequence[Checkup]) -> dict[str, Any]:
+def _report(config: Config, checkups: Sequence[Checkup], outlook: Outlook) -> dict[str, Any]:
     backends = [_row(checkup) for checkup in checkups]
     if config.workspace.enabled:
         backends.append(
@@ -104,7 +125,7 @@ def _report(config: Config, checkups: Sequence[Checkup]) -> dict[str, Any]:
     return {
         "usable": any(checkup.usable for checkup in checkups),
         "backends": backends,
-        "lanes": {lane: _picked(backends, lane) for lane in LANES},
+        "lanes": {lane: list(outlook.case(lane).route.names) for lane in LANES},
         "not_found": absent,
     }
 
@@ -142,18 +163,8 @@ def _absent(name: str) -> dict[str, str]:
     return {"preset": name, "title": preset.title, "advice": how}
 
 
-def _picked(backends: Iterable[dict[str, Any]], lane: Lane) -> list[str]:
-    """Whom the router would ask, in order."""
-    candidates = [
-        Candidate(row["name"], tuple(row["lanes"]), embedded=row["kind"] == NAME)
-        for row in backends
-        if row["usable"]
-    ]
-    return list(choose(candidates, lane, Health(), 0.0).names)
-
-
 def _print(report: dict[str, Any]) -> None:
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=COLUMNS)
     table = Table("backend", "found", "state", "model", "first token", "tokens/s", box=None, pad_edge=False)
     for row in report["backends"]:
         rate, ttft = row.get("tokens_per_s"), row.get("ttft_ms")
@@ -173,8 +184,46 @@ def _print(report: dict[str, Any]) -> None:
         if row.get("recorded"):
             console.print(f"{row['name']}: recorded in {row['recorded']}", markup=False, soft_wrap=True)
     console.print()
-    for lane, names in report["lanes"].items():
-        console.print(f"{lane}: {', '.join(names) or 'nobody'}", highlight=False, markup=False)
+    if "explain" in report:
+        _print_explained(console, report["explain"])
+    else:
+        for lane, names in report["lanes"].items():
+            console.print(f"{lane}: {', '.join(names) or 'nobody'}", highlight=False, markup=False)
     if report["not_found"]:
         ways = "; ".join(f"{row['title']}: {row['advice']}" for row in report["not_found"])
         console.print(f"\nNot found. {ways}.", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_explained(console: Console, explained: dict[str, Any]) -> None:
+    def line(words: str) -> None:
+        console.print(words, highlight=False, markup=False)
+
+    line(explained["formula"])
+    line(
+        f"Forecasts are for a prompt of {explained['prompt_characters']:,} characters. Where little was "
+        "observed, they are near to what is usual anywhere."
+    )
+    for case in explained["cases"]:
+        line(f"\n{case['about']}: {', '.join(case['order']) or 'nobody'}")
+        if case["candidates"]:
+            console.print(_forecasts(case["candidates"]))
+        for one in case["candidates"]:
+            line(f"  {one['name']}: {one['why']}")
+        for name, why in case["left_out"].items():
+            line(f"  not asked: {name} {why}")
+
+
+def _forecasts(candidates: Iterable[dict[str, Any]]) -> Table:
+    heads = ("first token", "its p90", "tokens/s", "first line", "edit", "costs", "observations")
+    table = Table("", "", *heads, box=None, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for one in candidates:
+        times = (one["ttft_p50_ms"], one["ttft_p90_ms"], one["first_line_ms"], one["edit_ms"])
+        p50, p90, first_line, edit = (f"{time:.0f} ms" for time in times)
+        cost = "unknown" if one["edit_cost"] is None else f"{one['edit_cost']:.2g}"
+        observations = f"{one['observations']:.1f}" if one["observations"] else "a guess"
+        table.add_row(
+            "", one["name"], p50, p90, f"{one['tokens_per_s']:.0f}", first_line, edit, cost, observations
+        )
+    return table

@@ -10,6 +10,9 @@ import pytest
 
 from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.script import Script
+from spark_lsp.engine.explain import USUAL
+from spark_lsp.engine.notebook import Notebook
+from spark_lsp.routing.measure import Measurements, Subject, size_of
 from tests.scenario.test_commands import run
 
 
@@ -95,3 +98,45 @@ async def test_an_answer_is_recorded_where_that_is_possible(tmp_path: Path, as_t
         status, out, err = await run(*asked, "config.json", cwd=tmp_path)
     assert (status, out) == (2, "")
     assert err.startswith("spark-lsp: the answer cannot be recorded")
+
+
+async def test_it_explains_whom_it_would_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what was just measured, and with what servers of this user remember."""
+    state = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    known = Measurements()
+    for _ in range(30):
+        known.meter(Subject("second", "fake", "instant", size_of(USUAL))).first_token(0.001, 0.0)
+    notebook = Notebook(state / "spark-lsp" / "routing.sqlite", pytest.fail)
+    notebook.keep(known.report(0.0))
+    await notebook.aclose()
+    async with FakeServer(script=Script()) as quick, FakeServer(script=Script(ttft=0.2)) as slow:
+        backends = (backend("first", quick.url), backend("second", slow.url, lanes=["instant"]))
+        _, report = await doctor(tmp_path, *backends, arguments=("--explain",))
+        status, out, err = await run("doctor", "--config", "config.json", "--explain", cwd=tmp_path)
+        _, bare = await doctor(tmp_path, *backends)
+    cases = {case["about"]: case for case in report["explain"]["cases"]}
+    assert list(cases) == ["instant", "interactive", "batch"]
+    assert cases["instant"]["order"] == report["lanes"]["instant"] == ["second", "first", "workspace"]
+    assert cases["interactive"]["left_out"]["second"] == "does not serve interactive"
+    assert (status, err, "explain" in bare) == (0, "", False)
+    assert report["explain"]["formula"] in out
+    assert "instant: second, first, workspace" in out
+    assert "not asked: second does not serve interactive" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+async def test_it_explains_what_the_settings_treat_in_their_own_way(tmp_path: Path) -> None:
+    async with FakeServer(script=Script()) as server:
+        listed = {"lanes": {"instant": ["second"]}}
+        (tmp_path / ".spark-lsp.toml").write_text('privacy.deny = ["secret/"]\n')
+        settings = {
+            "routing": listed,
+            "backend": [backend("first", server.url), backend("second", server.url)],
+        }
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        _, out, _ = await run("doctor", "--config", "config.json", "--explain", "--json", cwd=tmp_path)
+    cases = {case["about"]: case for case in json.loads(out)["explain"]["cases"]}
+    assert cases["instant"]["order"] == ["second", "workspace"]
+    assert cases["instant"]["left_out"] == {"first": "is not listed for this"}
+    assert cases["instant of what privacy.deny lists"]["order"] == ["second", "workspace"]
