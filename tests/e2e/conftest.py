@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e import servers
 from tests.e2e.servers import LITELLM, LOGS, MODEL, Server
+from tests.scenario.conftest import sessions as sessions
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -45,6 +46,7 @@ import os; os._exit(0)
 class Server:
     url: str
     key: str
+    process: int = 0
 
     @property
     def headers(self) -> dict[str, str]:
@@ -67,7 +69,17 @@ def llama(model: Path, folder: Path, slots: int = 2) -> Iterator[Server]:
         assert process.stdout is not None
         url = process.stdout.readline().decode().strip()
         assert url, "llama.cpp did not start"
-        yield Server(url, KEY)
+        yield Server(url, KEY, process.pid)
+
+
+@contextmanager
+def paused(server: Server) -> Iterator[None]:
+    """Its connections stay open, and nothing comes."""
+    os.killpg(server.process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(server.process, signal.SIGCONT)
 
 
 @contextmanager
@@ -134,6 +146,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
         pipe.close()
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGCONT)  # a paused one does not hear of it before
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
@@ -190,3 +203,48 @@ class Counter:
             yield f"http://127.0.0.1:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
+
+
+class Far:
+    """Stands before a server and passes on each request `seconds` late."""
+
+    def __init__(self, target: str, seconds: float) -> None:
+        _, _, self._address = target.partition("//")
+        self._seconds = seconds
+        self._tasks: set[asyncio.Task[None] | None] = set()
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            server.close()
+            for task in filter(None, self._tasks):
+                task.cancel()
+            await asyncio.gather(*filter(None, self._tasks), return_exceptions=True)
+            await server.wait_closed()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.current_task())
+        host, _, port = self._address.partition(":")
+        back, forth = await asyncio.open_connection(host, int(port))
+        answers = asyncio.create_task(_copy(back, writer, 0))
+        try:
+            await _copy(reader, forth, self._seconds)
+        finally:
+            answers.cancel()
+            await asyncio.wait([answers])
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: float) -> None:
+    """All of it, each packet so many seconds late; then it closes the other side."""
+    with suppress(ConnectionError):
+        try:
+            while packet := await reader.read(65536):
+                await asyncio.sleep(late)
+                writer.write(packet)
+                await writer.drain()
+        finally:
+            writer.close()
+            await writer.wait_closed()
