@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check e2e bench bench-typing fuzz docs clean
+.PHONY: demo test check e2e bench bench-typing bench-routing fuzz docs clean
 
 demo: .venv/.run
 	$(BIN)/spark-lsp demo
@@ -31,6 +31,10 @@ bench: .venv/.dev benchmarks/node_modules
 # Ten minutes: people type at the speed of people. Figures mean little when the machine does something else meanwhile.
 bench-typing: .venv/.run
 	$(BIN)/spark-lsp bench typing --report out/typing.html --report out/typing.svg --report out/typing.json
+
+# Six minutes, on servers of its own: figures mean little when the machine does something else meanwhile.
+bench-routing: .venv/.run
+	$(BIN)/spark-lsp bench routing --report out/routing.html --report out/routing.svg --report out/routing.json
 
 # docs/settings.md is written from the settings' own definitions; a test holds them together.
 docs: .venv/.run

@@ -82,6 +82,7 @@ def isolated(folder: Path) -> dict[str, str]:
         **kept,
         "XDG_CONFIG_HOME": str(folder),
         "XDG_CACHE_HOME": str(folder),
+        "XDG_STATE_HOME": str(folder),
         "SPARK_LSP_ROUTING__DISCOVER": "false",
     }
 

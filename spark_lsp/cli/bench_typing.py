@@ -20,7 +20,7 @@ from spark_lsp.cli.typing import corpus
 from spark_lsp.cli.typing.batch import run_all
 from spark_lsp.cli.typing.bound import bound
 from spark_lsp.cli.typing.figures import figures, quantiles
-from spark_lsp.cli.typing.processes import busy_and_total
+from spark_lsp.cli.typing.processes import busy_and_total, busy_since
 from spark_lsp.cli.typing.profiles import (
     EDITORS,
     NAIVE,
@@ -137,18 +137,10 @@ async def measure(options: Options, folder: Path) -> dict[str, Any]:
     environment, before = isolated(folder), busy_and_total()
     # Faults are typed fast, which costs time that the others would be seen to wait.
     records = await run_all([plan for plan in plans if not plan.faults], folder, environment)
-    busy = _busy_since(before)
+    busy = busy_since(before)
     records += await run_all([plan for plan in plans if plan.faults], folder, environment, starting=4)
     report = report_of(options, records, time.monotonic() - started)
     return report | {"machine": {**report["machine"], "busy": busy}}
-
-
-def _busy_since(before: tuple[int, int] | None) -> float | None:
-    """The share of all processors' time that was used since: figures of a machine that is full say little."""
-    now = busy_and_total()
-    if before is None or now is None or now[1] == before[1]:
-        return None
-    return round((now[0] - before[0]) / (now[1] - before[1]), 2)
 
 
 # --- what is run

@@ -99,6 +99,9 @@ def complete(
 
 @app.command()
 def doctor(
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say whom the router would ask, in which order, and why.")
+    ] = False,
     as_json: AsJson = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Measure those that cost money, too, without asking.")
@@ -112,7 +115,8 @@ def doctor(
     """Check every backend: is it there, may we use it, how fast is it, and what to do."""
     from spark_lsp.cli.doctor import run
 
-    raise typer.Exit(asyncio.run(run(as_json=as_json, yes=yes, record=record, config_file=config)))
+    checking = run(explain=explain, as_json=as_json, yes=yes, record=record, config_file=config)
+    raise typer.Exit(asyncio.run(checking))
 
 
 @app.command()
@@ -139,13 +143,21 @@ def fake_server(
     faults: Annotated[
         str, typer.Option(metavar="SPEC", help="What fails, such as stall@0.1:mid,status503@0.05.")
     ] = "",
+    limit: Annotated[
+        str, typer.Option(metavar="N/S", help="Answer N requests in S seconds, the others get a 429.")
+    ] = "",
+    late: Annotated[
+        str, typer.Option(metavar="SHARE:S", help="How many answers come later, and by how many seconds.")
+    ] = "",
     oracle: Annotated[str, typer.Option(metavar="DIR", help="Continue from the files of this folder.")] = "",
     model: Annotated[str, typer.Option(help="Serve this name only.")] = "",
     slots: Annotated[int, typer.Option(min=0, help="Generations at a time; 0 is no limit.")] = 0,
     wrong: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="How much of what the oracle says is wrong.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Draws the jitter, the faults and the mistakes.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Draws the jitter, the lateness, the faults and the mistakes.")
+    ] = 0,
 ) -> None:
     """Serve scripted completions over HTTP, to test clients with."""
     from spark_lsp.cli.fake_server import serve
@@ -159,6 +171,8 @@ def fake_server(
                 rate=rate,
                 jitter=jitter,
                 faults=faults,
+                limit=limit,
+                late=late,
                 oracle=oracle,
                 model=model,
                 slots=slots,
@@ -232,4 +246,34 @@ def typing(
 
     editors = tuple(EDITORS) if editor == "both" else (editor,)
     options = Options(tuple(profile or ()), editors, keys, seed, wrong, quick)
+    raise typer.Exit(run(options, as_json=as_json, files=report or []))
+
+
+@bench.command()
+def routing(
+    as_json: AsJson = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the speeds, the times and the luck.")] = 1,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="In half a minute, less exact, and not all of it.")
+    ] = False,
+    simulate_only: Annotated[
+        bool, typer.Option("--simulate-only", help="No servers: the simulator, and what a decision costs.")
+    ] = False,
+    requests: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Requests to the scripted fleet; 0 is 2,000.")
+    ] = 0,
+    simulated: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Requests in the simulator; 0 is 1,000,000.")
+    ] = 0,
+) -> None:
+    """How fast we are on a fleet that drifts, stalls and dies, beside simpler ways and one that knows all."""
+    from spark_lsp.cli.bench_routing import Options, run
+
+    options = Options(seed, quick, simulate_only, requests, simulated)
     raise typer.Exit(run(options, as_json=as_json, files=report or []))

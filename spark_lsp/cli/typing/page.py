@@ -66,18 +66,22 @@ FINDINGS, LONGEST = 20, 4000
 
 def page(report: Report) -> str:
     """The whole page."""
-    sections = [_section(plot, None if index else "lead") for index, plot in enumerate(plots(report))]
-    body = "".join([*_head(report), *sections, *_zeros(report), *_tables(report)])
+    sections = [section(plot, None if index else "lead") for index, plot in enumerate(plots(report))]
+    return whole(TITLE, "".join([*_head(report), *sections, *_zeros(report), *all_figures(grids(report))]))
+
+
+def whole(title: str, body: str) -> str:
+    """A page around markup."""
     return (
         "<!DOCTYPE html>\n"
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(TITLE)}</title>'
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}{LAYOUT}</style></head>\n<body>\n{body}</body></html>\n"
     )
 
 
 def _head(report: Report) -> list[str]:
-    about = [_paragraph(EXPLAINED), _paragraph(_conditions(report), "about")]
+    about = [paragraph(EXPLAINED), paragraph(_conditions(report), "about")]
     return [tag("h1", escape(TITLE)), "\n", *about]
 
 
@@ -94,12 +98,14 @@ def _conditions(report: Report) -> str:
     return ", ".join(part for part in parts if part) + "."
 
 
-def _section(plot: Plot, class_: str | None) -> str:
-    says = _paragraph(plot.says, class_)
+def section(plot: Plot, class_: str | None) -> str:
+    """A plot under its title and its sentence."""
+    says = paragraph(plot.says, class_)
     return tag("section", tag("h2", escape(plot.title)), says, tag("figure", plot.svg)) + "\n"
 
 
-def _paragraph(words: str, class_: str | None = None) -> str:
+def paragraph(words: str, class_: str | None = None) -> str:
+    """Words of one paragraph."""
     return tag("p", escape(words), class_=class_) + "\n"
 
 
@@ -118,8 +124,8 @@ def _zeros(report: Report) -> list[str]:
         says += f", {number(value(faults, 'keys'))} of them with faults switched on"
     counts = [count for name, _ in COUNTS if (count := value(ours, name)) is not None]
     says += f", {_wrong(counts)}."
-    section = [tag("h2", "What must never be shown"), _paragraph(says), tag("div", *tiles, class_="tiles")]
-    return [tag("section", *section, _findings(report)), "\n"]
+    told = [tag("h2", "What must never be shown"), paragraph(says), tag("div", *tiles, class_="tiles")]
+    return [tag("section", *told, _findings(report)), "\n"]
 
 
 def _ours(report: Report) -> Report:
@@ -172,8 +178,8 @@ def _findings(report: Report) -> str:
 # All figures
 
 
-def _tables(report: Report) -> list[str]:
-    found = grids(report)
+def all_figures(found: Sequence[Grid]) -> list[str]:
+    """Every grid, folded away."""
     return [tag("h2", "All figures"), "\n", *(_table(grid) for grid in found)] if found else []
 
 

@@ -42,32 +42,34 @@ class Grid(NamedTuple):
 
 def tables(report: Report) -> list[Table]:
     """The report for a terminal of 120 columns."""
-    return [_table(grid) for grid in grids(report)]
+    return [table(grid) for grid in grids(report)]
 
 
-def _table(grid: Grid) -> Table:
-    table = Table(title=Text(grid.title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def table(grid: Grid) -> Table:
+    """One grid for a terminal; the rows of ours stand out."""
+    drawn = Table(title=Text(grid.title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, column in enumerate(grid.columns):
         words = index < grid.labels
         whole = words and grid.labels > 1  # who it is about; a list of faults may be long
-        table.add_column(Text(column), justify="left" if words else "right", no_wrap=whole, overflow="fold")
+        drawn.add_column(Text(column), justify="left" if words else "right", no_wrap=whole, overflow="fold")
     before: Sequence[str] = ()
     for row in grid.rows:
         if before and row[0] != before[0] and grid.labels > 1:
-            table.add_section()
+            drawn.add_section()
         name = "" if before and grid.labels > 1 and row[0] == before[0] else row[0]
         style = "bold" if OURS in row else None
-        table.add_row(*(Text(cell) for cell in (name, *row[1:])), style=style)
+        drawn.add_row(*(Text(cell) for cell in (name, *row[1:])), style=style)
         before = row
-    return table
+    return drawn
 
 
 def markdown(report: Report) -> str:
     """The same tables for documentation."""
-    return "\n".join(_markdown(grid) for grid in grids(report))
+    return "\n".join(written(grid) for grid in grids(report))
 
 
-def _markdown(grid: Grid) -> str:
+def written(grid: Grid) -> str:
+    """One grid in Markdown."""
     rule = ["---" if index < grid.labels else "---:" for index in range(len(grid.columns))]
     lines = [" | ".join(_cell(cell) for cell in row) for row in (grid.columns, rule, *grid.rows)]
     return f"{grid.title}\n\n" + "".join(f"| {line} |\n" for line in lines)

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import contextlib
 import copy
-import html.parser
 import io
 import json
 import random
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from spark_lsp.cli.typing import page, plots, reading, svg, tables
+from tests.unit.cli.reports import Reader, anywhere, put, well_formed
 
 EDGES = (1, 2, 5, 10, 20, 50, 100, 150, 200, 300, 400, 600, 1000, float("inf"))
 HITS = ("typed_through", "cached", "speculative", "flight", "network")
@@ -136,36 +135,6 @@ def with_speeds(profile: dict[str, Any], bound: float, *speeds: float) -> None:
         run["perceived_tokens_per_s"] = amount
 
 
-class Reader(html.parser.HTMLParser):
-    """What a browser would find: elements, attributes, words, and what is closed wrongly or not at all."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.wrong: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-
 def drawn(svg_text: str, name: str, **attributes: str) -> list[ElementTree.Element]:
     """The elements called `name` that have these attributes."""
     found = ElementTree.fromstring(svg_text).iter(f"{{http://www.w3.org/2000/svg}}{name}")
@@ -187,15 +156,9 @@ def in_terminal(report: dict[str, Any]) -> str:
 
 def every_form(report: dict[str, Any]) -> Reader:
     """Write it in all ways; what is not well formed fails here."""
-    found = Reader(page.page(report))
-    assert (found.wrong, found.open) == ([], [])
-    for plot in plots.plots(report):
-        ElementTree.fromstring(plot.svg)
-    ElementTree.fromstring(plots.picture(report))
     tables.markdown(report)
     in_terminal(report)
-    page.page(report).encode()
-    return found
+    return well_formed(page.page(report), plots.picture(report), *(plot.svg for plot in plots.plots(report)))
 
 
 def test_a_page_needs_nothing_else_and_is_small() -> None:
@@ -226,20 +189,6 @@ def test_each_plot_is_named_and_described_for_those_who_cannot_see_it() -> None:
         title, description, *_ = ElementTree.fromstring(plot.svg)
         assert (title.text, description.text) == (plot.title, plot.says)
         assert plot.says.endswith(".")
-
-
-def anywhere(report: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths to all that is in a report."""
-    keys = list(report) if isinstance(report, dict) else range(len(report) if isinstance(report, list) else 0)
-    return [found for key in keys for found in ((*path, key), *anywhere(report[key], (*path, key)))]
-
-
-def put(report: Any, path: tuple[Any, ...], value: Any) -> None:
-    """Replace what is at `path`, unless something above it was replaced already."""
-    with contextlib.suppress(LookupError, TypeError):
-        for key in path[:-1]:
-            report = report[key]
-        report[path[-1]] = value
 
 
 SMALL = sample(2, ("vscode",))
