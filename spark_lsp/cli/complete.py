@@ -12,8 +12,9 @@ from typing import Any
 
 from spark_lsp.cli.files import language_of, project_root, read_file, settings_in_force
 from spark_lsp.config import Config
-from spark_lsp.engine.engine import Engine, StatusKind
+from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.query import Answer, Query
+from spark_lsp.engine.status import StatusKind
 from spark_lsp.errors import PositionError, UsageError
 from spark_lsp.text import line_body
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from spark_lsp.completion.context import Context
 from spark_lsp.completion.opening import opening, skip_blank, skip_echo
+from spark_lsp.completion.prompt import ANSWER
 
 _LAST_TOKEN = re.compile(r"\s*(\w+|[^\w\s]+)?$")
 
@@ -57,6 +58,9 @@ class Seam:
         return None if blank is None else echoed + blank
 
     def _at_line_end(self, start: int) -> int:
-        """With the line end that was taken for the wrapper's: within an answer it is the answer's."""
-        wrapped = start > 0 and self._heard[start - 1] == "\n" and self._context.line_before.strip()
-        return start - 1 if wrapped and self._heard[start : start + 1] in (" ", "\t", "\n") else start
+        """With the line end that was taken for the wrapper's: within an answer it is the answer's. Behind the
+        tag, where the text is taken literally, and behind a fence where the line below has indentation."""
+        if not start or self._heard[start - 1] != "\n" or not self._context.line_before.strip():
+            return start
+        literal = self._heard[: start - 1].endswith(ANSWER)
+        return start - 1 if literal or self._heard[start : start + 1] in (" ", "\t", "\n") else start

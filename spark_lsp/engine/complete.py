@@ -19,7 +19,8 @@ from spark_lsp.config import Config
 from spark_lsp.engine.course import Course, inline
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
-from spark_lsp.engine.flight import Flight, Flights
+from spark_lsp.engine.flight import Flight
+from spark_lsp.engine.flights import Flights
 from spark_lsp.engine.launch import Launcher
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.prefetch import AHEAD, READ_ON, Prefetcher, Shown

@@ -9,21 +9,20 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
 from spark_lsp.config import BackendSettings, Config
 from spark_lsp.engine.complete import Completer
-from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
-from spark_lsp.engine.flight import Flights
+from spark_lsp.engine.flights import Flights
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
+from spark_lsp.engine.status import StatusKind, status_of
 from spark_lsp.engine.tasks import Tasks
-from spark_lsp.routing.route import Route, two_digits
 from spark_lsp.text import Document, Encoding, Snapshot, column_of
 from spark_lsp.values import Reach
 
@@ -41,8 +40,6 @@ RESTORED_AT_ONCE = 20
 
 RESTING = 1.0
 """Seconds without a key after which a place that was answered from the cache is read ahead."""
-
-StatusKind = Literal["Normal", "Warning", "Error", "Inactive"]
 
 
 class Listener(Protocol):
@@ -215,24 +212,10 @@ class Engine:
 
     def _tell_status(self) -> None:
         """Tell the client how things stand, when they stand differently than before."""
-        status = self._status()
+        status = status_of(self.config, self._fleet)
         if status != self._told:
             self._told = status
             self._listener.status(*status)
-
-    def _status(self) -> tuple[StatusKind, str]:
-        if not self.config.inline.enabled:
-            return "Inactive", "switched off by inline.enabled"
-        names = self._fleet.names
-        route, left_out = self._fleet.standing("instant")
-        out = "; ".join(f"{name} {why}" for name, why in left_out.items())
-        if route.names and route.names[0] != NAME:
-            return "Normal", "; ".join(filter(None, (_speed_of(route), out)))
-        if not names:
-            if self.config.workspace.enabled:
-                return "Normal", "workspace only: set CEREBRAS_API_KEY or start a local model"
-            return "Warning", "no backend: none is configured and workspace.enabled is off"
-        return "Warning", f"{out}; workspace only" if route.names else out
 
     # --- documents
 
@@ -414,13 +397,3 @@ class Engine:
                 "ready": self._learner.ready,
             },
         }
-
-
-def _speed_of(route: Route) -> str:
-    """Who answers, how fast it is and why it."""
-    leader = route.contenders[0]
-    ttft, _, rate, weight = leader.forecast
-    if not weight:
-        return f"{leader.name}: {route.because}"
-    speed = f"first token {two_digits(ttft * 1000)} ms, {two_digits(rate)} tokens/s"
-    return f"{leader.name}: {speed}; {route.because}"

@@ -96,6 +96,7 @@ class Fleet:
         wanted = {settings.name: settings for settings in config.backends if settings.kind != NAME}
         for name in [name for name, settings in self._settings.items() if wanted.get(name) != settings]:
             del self._settings[name]
+            self.router.health.forget(name)
             await self._backends.pop(name).aclose()
         backends: dict[str, Backend] = {}
         for name, settings in wanted.items():
@@ -306,25 +307,24 @@ class Fleet:
             self._changed()
 
     async def _watch(self) -> None:
-        """Look now and then at those that cannot be reached, until all are back: it costs no tokens."""
+        """Look now and then at those that are down, until all are back."""
         while True:
             await asyncio.sleep(LOOKING)
             health, now = self.router.health, time.monotonic()
-            down = [name for name in self._backends if health.on_trial(name)]
+            down = [name for name in health.down if name in self._backends]
             if not down:
                 return
             if now - self._stirred_at > IN_USE:
                 continue
             away = [name for name in down if health.out_of_reach(name)]
             await asyncio.gather(*(self._look_at(name) for name in away))
-            # With another one there, whoever asks next tries it again beside that one.
-            if not away and not self._others("", now):
-                await asyncio.gather(*(self._try(name) for name in down if health.usable(name, now)))
+            rested = [name for name in down if health.failing(name) and health.usable(name, now)]
+            await asyncio.gather(*(self._try(name) for name in rested if name not in away))
 
     async def _try(self, name: str) -> None:
         """Ask for one token, where that costs no money: one that lists its models may answer nothing else."""
-        backend = self._backends.get(name)
-        if backend is None or self._settings[name].metered:
+        backend, settings = self._backends.get(name), self._settings.get(name)
+        if backend is None or settings is None or settings.metered:
             return
         asked = Alone(backend, lambda: Record(self, backend, Ask(), "ahead"))
         with suppress(BackendError, TimeoutError):
@@ -333,6 +333,7 @@ class Fleet:
                     break
 
     async def _look_at(self, name: str) -> None:
+        """Ask for the models that it serves: that costs no tokens."""
         backend = self._backends.get(name)
         if backend is None:
             return

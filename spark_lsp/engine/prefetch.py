@@ -25,7 +25,8 @@ from spark_lsp.config import Config
 from spark_lsp.engine.course import Course, inline
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.fleet import Fleet
-from spark_lsp.engine.flight import Allowance, Flight, Flights
+from spark_lsp.engine.flight import Allowance, Flight
+from spark_lsp.engine.flights import Flights
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.routing.budget import Budget
 from spark_lsp.text import Snapshot

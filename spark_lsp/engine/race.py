@@ -177,8 +177,6 @@ class _Field:
 
     def _enter(self, backend: Backend, role: Role) -> None:
         runner = Runner(backend, self._rules, self._ask, role, self._turns, self._tell)
-        for other in self.running:
-            other.begin_anew()
         self.running.append(runner)
         self._changed = True
 
@@ -228,9 +226,8 @@ class _Field:
                 if runner is not winner:
                     runner.leave()
                     self._remove(runner)
-                    self._waiting.insert(
-                        0, runner.backend
-                    )  # the winner may break, and then it is asked again
+                    # The winner may break, and then it is asked again.
+                    self._waiting.insert(0, runner.backend)
             return
         for runner in list(self.running):
             if runner.over and len(self.running) > 1:
@@ -289,8 +286,6 @@ class _Field:
 
     def _ask_another(self, late: Runner) -> None:
         for backend in self._waiting:
-            if self._spoken and not self._rules.may_continue(backend):
-                continue
             if self._rules.may_hedge(backend, late.backend):
                 log.info("%s is late: %s is asked beside it", late.backend.name, backend.name)
                 self._waiting.remove(backend)

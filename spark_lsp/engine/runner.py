@@ -128,11 +128,6 @@ class Runner:
         self._left = False
         self.task = asyncio.create_task(self._run(), name=f"asking {backend.name}")
 
-    def begin_anew(self) -> None:
-        """Another one runs beside it: what counts is what it says from now on."""
-        self._line = ""
-        self.useful_at = None
-
     def leave(self, error: BackendError | None = None) -> None:
         """Close its stream. With an error it counts as a failure."""
         if error is not None and self._attempt is not None:

@@ -12,7 +12,8 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp import __version__
-from spark_lsp.engine.engine import Engine, StatusKind
+from spark_lsp.engine.engine import Engine
+from spark_lsp.engine.status import StatusKind
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.lsp import handlers
 from spark_lsp.lsp.framing import Message

@@ -25,7 +25,7 @@ from spark_lsp.values import Usage
 
 FIRST_REST = 0.3
 LONGEST_REST = 10.0
-SILENT_REST = 1.0
+SILENT_REST = 0.7
 """The first rest of one that was waited for in vain: to try it again costs more than a refusal does."""
 PERMANENT_REST = 300.0
 """Seconds. A wrong key does not become right by asking again, but a user may mend it on the vendor's side."""
@@ -98,6 +98,11 @@ class Health:
         breaker.why = error.message
         breaker.until = now + _rest(error, breaker.faults)
 
+    def forget(self, name: str) -> None:
+        """It is another one now: another key, or address."""
+        self._breakers.pop(name, None)
+        self._quotas.pop(name, None)
+
     def left(self, name: str) -> None:
         """The one try was given up before anything was known."""
         breaker = self._breakers.get(name)
@@ -140,8 +145,14 @@ class Health:
         return quota is None or not _exhausted(quota, now, tokens)
 
     def on_trial(self, name: str) -> bool:
-        """It failed last time: the next request is its one try."""
-        return name in self._breakers
+        """It failed last time, and has shown no sign of life since: the next request is its one try."""
+        breaker = self._breakers.get(name)
+        return breaker is not None and not breaker.reached
+
+    @property
+    def down(self) -> list[str]:
+        """Those that failed last time."""
+        return list(self._breakers)
 
     def spares(self, name: str, now: float, requests: int, tokens: int) -> bool:
         """Whether more than so many requests and tokens are left of its rate limit."""

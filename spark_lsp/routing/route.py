@@ -131,7 +131,10 @@ class Route:
             said = f"{known}; {said}"
         rivals = [one for one in self.contenders[1:] if not one.embedded and one.name not in self.tried]
         if not rivals:
-            return f"the only one; {said}"
+            last = (
+                " that answered last time" if any(one.name in self.tried for one in self.contenders) else ""
+            )
+            return f"the only one{last}; {said}"
         if self.lane == "batch":
             return f"the cheapest; {said}"
         rival = f"{rivals[0].name} in {two_digits(rivals[0].seconds * 1000)} ms"

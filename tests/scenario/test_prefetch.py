@@ -253,7 +253,7 @@ class Listener:
 async def test_what_the_predictor_read_in_a_denied_file_is_no_bet_outside(
     sessions: Sessions, forwards: bool
 ) -> None:
-    """The document is open to all; what is predicted in it comes from files that may not leave the machine."""
+    """The document is open to all; what is predicted in it comes from files that may not leave here."""
     (sessions.root / "plans").mkdir()
     text = "\n\n".join(PLAN.format(n=n) for n in range(4))
     for n in range(4):

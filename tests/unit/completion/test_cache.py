@@ -769,3 +769,17 @@ def test_a_rejection_takes_nothing_else_off_the_screen() -> None:
     assert text_at(cache, start.edited(0, 0, "comp")) == "ute(1) + 2"
     cache.reject(start.edited(0, 0, "compu"), "te(1) + 2")
     assert text_at(cache, start.edited(0, 0, "compu")) == "te(1) + 2"
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_what_is_withdrawn_is_not_known_unless_somebody_sees_it(shown: bool) -> None:
+    cache = PrefixCache(100_000)
+    here, elsewhere = at("def f():\n    ", 13), at("def f():\n    \n", 14)
+    for place in (here, elsewhere):
+        cache.put(place, Suggestion("return", complete=False))
+    if shown:
+        cache.get(here)
+    cache.withdraw(here)
+    assert (cache.get(here, peek=True) is not None) == shown
+    assert cache.get(elsewhere, peek=True) is not None
+    cache.withdraw(at("nothing is known here", 3))

@@ -56,8 +56,8 @@ def test_an_answer_that_is_cut_anywhere_and_continued_is_the_answer(
     line = behind(context, said).line_before
     if manner == "says the line again" and said and len(line.strip()) > 8:
         rest = line.lstrip() + rest
-    elif manner == "in tags" and said and not (said.endswith("\n") and rest.startswith("\n")):
-        rest = f"{ANSWER}{rest}"  # of two line ends behind a tag the first is taken for the tag's
+    elif manner == "in tags" and said:
+        rest = f"{ANSWER}{rest}"
     second = read(context, rest, sizes, said, told=rest.startswith(ANSWER))
     assert second.text == whole.text
     assert second.complete == whole.complete

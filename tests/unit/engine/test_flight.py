@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.backends.fake import FakeBackend
 from spark_lsp.completion.context import gather
+from spark_lsp.completion.seam import resumed
 from spark_lsp.completion.trim import Trimmer
 from spark_lsp.config import BackendSettings
 from spark_lsp.engine.flight import Flight, State
@@ -112,6 +114,45 @@ async def test_what_nobody_goes_on_with_is_its_whole_lines(
     assert cache == ({snapshot: left} if left else {})
 
 
+@pytest.mark.parametrize(
+    ("says", "seen", "left"),
+    [
+        ("one + 1", False, "first = one + 1"),
+        ("one + 1", True, "first = one + 1"),
+        ("two", False, "first = two"),
+        ("two", True, "first = one"),
+    ],
+)
+async def test_what_was_seen_stands_when_the_next_one_says_something_else(
+    says: str, seen: bool, left: str
+) -> None:
+    async def steps() -> AsyncGenerator[Step, None]:
+        backend = FakeBackend(BackendSettings(name="fake", kind="fake"))
+        yield Step(backend, Prompt(""), Delta("first = one"))
+        await asyncio.sleep(0.01)
+        assert flight.handed_over() == "first ="
+        yield Step(backend, Prompt("", said="first ="), Delta(f" {says}", finish="stop"), 1)
+
+    document = Document("file:///a.py", "def f():\n    ", language="python", version=1, encoding="utf-32")
+    snapshot = document.snapshot(1, 4)
+    cache: list[str] = []
+    state = State(snapshot, gather(snapshot, path="a.py"))
+    flight = Flight(state, steps(), lambda _, suggestion: cache.append(suggestion.text))
+    flight.shown = seen
+    await flight.fly()
+    assert (flight.suggestion.text, cache[-1]) == (left, left)
+    assert not seen or all(later.startswith(earlier) for earlier, later in pairwise(cache))
+
+
+async def test_what_waits_to_be_trimmed_is_handed_over_too() -> None:
+    flight, expected = begin(None, [])
+    task = asyncio.create_task(flight.fly())
+    await asyncio.sleep(0)
+    assert flight.handed_over() == resumed(expected)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 BODY = "first = 1\n    second = 2\n    third = 3\n"
 
 
@@ -201,6 +242,7 @@ async def test_a_user_who_comes_there_makes_it_wanted() -> None:
     purse = Purse(1_000)
     flight = one_line(purse, filled)
     await flown(flight, lambda: flight.reads_on)
+    assert flight.handed_over() is None, "nobody asked for what comes: nobody else is asked for it"
     here = flight.reached.edited(0, 0, "first = 1")
     flight.want(here)
     assert not flight.reads_on

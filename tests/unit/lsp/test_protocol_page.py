@@ -8,7 +8,8 @@ from pathlib import Path
 from lsprotocol import types
 
 from spark_lsp.config import Config
-from spark_lsp.engine.engine import Engine, StatusKind
+from spark_lsp.engine.engine import Engine
+from spark_lsp.engine.status import StatusKind
 from spark_lsp.lsp.server import SparkServer
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")

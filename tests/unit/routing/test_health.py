@@ -23,7 +23,7 @@ from spark_lsp.values import Usage
         ([ServerFault("x")], 0.3),
         ([ServerFault("x")] * 3, 1.2),
         ([ServerFault("x")] * 20, 10),
-        ([TimedOut("x")], 1),
+        ([TimedOut("x")], 0.7),
         ([RateLimited("x", retry_after=7)], 7),
         ([RateLimited("x", retry_after=1e9)], 3600),
         ([RateLimited("x")], 0.3),

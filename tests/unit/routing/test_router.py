@@ -172,8 +172,7 @@ def test_a_slower_one_is_asked_beside_the_first_now_and_then(
     now = answered(router, "b", 0.08, 500.0, now, 12)
     routes = routed(router, now, 400)
     beside = [route.beside for route in routes if route.beside]
-    assert bool(beside) == asked
-    assert len(beside) <= 40
+    assert (8 <= len(beside) <= 18) if asked else not beside  # 4% of 400, and what was saved
     assert set(beside) <= {"b"}
 
 
@@ -326,3 +325,106 @@ def test_a_try_after_a_rest_may_cost_a_hedge() -> None:
         router.begin("b", Ask(), now, "beside").ended(now)
     router.begin("a", Ask(), now).failed(ServerFault("x"), now)
     assert router.route(Ask(), now + 1).beside == "a"
+
+
+def test_the_leader_stays_in_front_of_one_that_is_hardly_faster() -> None:
+    router, anew = fleet(entrant("a"), entrant("b")), fleet(entrant("a"), entrant("b"))
+    now = answered(router, "a", 0.1, 500.0, 0.0, 12)
+    assert router.route(Ask(), now).names[0] == "a"
+    for one in (router, anew):
+        answered(one, "b", 0.098, 500.0, now, 12)
+    answered(anew, "a", 0.1, 500.0, now, 12)
+    route = router.route(Ask(), now + 2)
+    assert route.reason.startswith("a: asked before, and about as fast as any")
+    assert anew.route(Ask(), now + 2).names[0] == "b"
+
+
+def test_a_try_that_nobody_waited_for_is_followed_by_another() -> None:
+    router = fleet(entrant("a"))
+    router.begin("a", Ask(), 0.0).failed(ServerFault("x"), 0.0)
+    run = router.begin("a", Ask(), 1.0)
+    assert router.route(Ask(), 1.0).names == ("workspace",)
+    run.ended(1.1)
+    assert router.route(Ask(), 1.1).names == ("a", "workspace")
+
+
+def test_a_slower_one_that_costs_money_is_not_tried_in_front() -> None:
+    router = fleet(entrant("a", metered=True), entrant("b"))
+    now = answered(router, "a", 0.3, 500.0, 0.0, 12)
+    now = answered(router, "b", 0.1, 500.0, now, 12)
+    router.begin("a", Ask(), now).failed(ServerFault("x"), now)
+    assert router.route(Ask(), now + 1).names == ("b", "a", "workspace")
+
+
+def test_no_hedge_goes_to_one_that_rests() -> None:
+    router = fleet(entrant("a"), entrant("b"), policy=Policy())
+    router.begin("b", Ask(), 0.0).failed(ServerFault("x"), 0.0)
+    assert not router.may_hedge("b", 0.1, "a")
+    assert router.may_hedge("b", 1.0, "a")
+
+
+def test_how_long_one_is_waited_for_follows_from_how_it_is() -> None:
+    router = fleet(entrant("a"), entrant("b"), policy=Policy(stall=1.0))
+    assert router.give_up("a", Ask(), 0.0, alone=True) is None
+    assert router.give_up("a", Ask(), 0.0, alone=False) == 3.0
+    now = answered(router, "a", 0.2, 120.0, 0.0, 40)
+    now = answered(router, "b", 1.0, 5.0, now, 40)
+    assert router.patience("a", Ask(), now) == pytest.approx(1.15 * 0.2, rel=0.05)
+    assert router.patience("b", Ask(), now) == pytest.approx(1.15, rel=0.05)
+    assert router.give_up("a", Ask(), now, alone=False) == pytest.approx(0.8, rel=0.05)
+    assert router.give_up("a", Ask(), now, alone=True) == 2.0
+    assert router.line_within("a", Ask(), now) == pytest.approx(0.04 + 2 * 0.1, rel=0.15)
+    assert router.stalls_after("a", Ask(), now) == pytest.approx(1.0, rel=0.01)
+    assert router.stalls_after("b", Ask(), now) == 1.0
+    now = answered(router, "a", 0.2, 480.0, now, 40)
+    assert router.stalls_after("a", Ask(), now) == pytest.approx(0.25, rel=0.15)
+    now = answered(router, "a", 0.2, 5000.0, now, 40)
+    assert router.stalls_after("a", Ask(), now) == 0.2
+
+
+def test_a_trickle_says_how_slow_it_is() -> None:
+    router = fleet(entrant("a"))
+    now = answered(router, "a", 0.1, 500.0, 0.0, 12)
+    before = router.route(Ask(), now).contenders[0].seconds
+    for _ in range(4):
+        run = router.begin("a", Ask(), now, "ahead")
+        run.heard(1, now + 0.1)
+        run.heard(1, now + 1.1)
+        now += 3.0
+        run.ended(now)
+    assert router.route(Ask(), now).contenders[0].seconds > 20 * before
+
+
+def test_what_a_new_connection_took_is_no_slowness_of_the_server() -> None:
+    router = fleet(entrant("a"))
+    now = answered(router, "a", 0.1, 500.0, 0.0, 12)
+    for _ in range(5):
+        run = router.begin("a", Ask(), now, "ahead")
+        run.usage(Usage(connect_ms=900), now)
+        run.heard(1, now + 1.0)
+        run.ended(now + 1.0)
+    known = router.measurements.explain("a", now + 1.0)
+    assert known["ttft_ms"] == pytest.approx(100, rel=0.05)
+    assert known["cold_ms"] == pytest.approx(100, rel=0.05)
+
+
+@pytest.mark.parametrize(("once", "sooner"), [(0.06, True), (0.3, False)])
+def test_one_that_was_fast_once_is_looked_at_sooner(once: float, sooner: bool) -> None:
+    router = fleet(entrant("a"), entrant("b"))
+    now = answered(router, "b", once, 500.0, 0.0)
+    now = answered(router, "b", 0.3, 500.0, now, 12)
+    now = answered(router, "a", 0.1, 500.0, now, 12)
+    beside = [bool(route.beside) for route in routed(router, now, 120)]
+    assert (beside.index(True) < 60) == sooner
+
+
+@pytest.mark.parametrize(("slots", "keeps"), [(1, False), (2, True)])
+def test_a_server_of_ones_own_keeps_a_prompt_for_each_slot(slots: int, keeps: bool) -> None:
+    router = fleet(entrant("a", local=True, slots=slots), entrant("b"))
+    now = 0.0
+    for document in range(20):
+        now = answered(router, "a", 0.3, 500.0, now, document=f"{document}")
+        now = answered(router, "a", 0.05, 500.0, now, document=f"{document}")
+        now = answered(router, "b", 0.15, 500.0, now, document=f"{document}")
+    answered(router, "a", 0.3, 500.0, now, document="another")
+    assert (router.route(Ask(document="19"), now).names[0] == "a") == keeps
