@@ -94,10 +94,11 @@ class Fleet:
 
     async def _configure(self, config: Config, learner: Learner) -> None:
         wanted = {settings.name: settings for settings in config.backends if settings.kind != NAME}
+        gone: list[Backend] = []
         for name in [name for name, settings in self._settings.items() if wanted.get(name) != settings]:
             del self._settings[name]
             self.router.health.forget(name)
-            await self._backends.pop(name).aclose()
+            gone.append(self._backends.pop(name))
         backends: dict[str, Backend] = {}
         for name, settings in wanted.items():
             known = self._backends.get(name)
@@ -111,6 +112,9 @@ class Fleet:
         self._policy = policy_of(config.routing)
         self._size_slots()
         self._enter()
+        # Only now: while one closes, questions come, and are for those that are left.
+        for backend in gone:
+            await backend.aclose()
         await self._ledger.configure(config)
 
     def _make(self, settings: BackendSettings) -> Backend | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spark_lsp.backends.fake import FakeBackend
 from spark_lsp.config import BackendSettings, Config, RoutingSettings, WorkspaceSettings
 from spark_lsp.engine import fleet
 from spark_lsp.engine.course import Course
@@ -154,6 +155,21 @@ async def test_one_that_was_refused_is_asked_again_under_other_settings(
     first, *others = CONFIG.backends
     await garage.configure(replace(CONFIG, backends=(replace(first, **changes), *others)))
     assert garage.course().backends[0].name == asked
+
+
+async def test_questions_that_come_while_settings_change_are_for_those_that_are_left(garage: Garage) -> None:
+    names: list[list[str]] = []
+
+    async def slowly() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            names.append([backend.name for backend in garage.course().backends])
+
+    first = garage.course().backends[0]
+    assert isinstance(first, FakeBackend)
+    first.aclose = slowly  # type: ignore[method-assign]  # closing takes a moment
+    await garage.configure(replace(CONFIG, backends=CONFIG.backends[1:]))
+    assert names == [["b", "c"]] * 3
 
 
 async def test_what_is_spent_counts_what_was_read_though_nobody_waited(garage: Garage) -> None:
