@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spark_lsp.cli.report import check_files, tell
 from spark_lsp.cli.routing.figures import report_of, targets
 from spark_lsp.cli.routing.policies import OURS, POLICIES
 from spark_lsp.cli.typing.processes import busy_and_total, busy_since
-from spark_lsp.errors import UsageError
 
 REQUESTS, QUICK_REQUESTS = 2_000, 180
 """Of the scripted fleet."""
@@ -30,9 +29,6 @@ QUICK_REHEARSALS, QUICK_REHEARSED = 2, 300
 
 AT_ONCE, QUICK_AT_ONCE = 2, 6
 """Policies that run at the same time: more would wait for the processors, and not for the servers."""
-
-WIDTH = 120
-"""Columns of the tables where no terminal says how many it has."""
 
 LIMITS = (
     ("decision_us", "one decision among twenty backends, in us", 50),
@@ -55,25 +51,11 @@ def run(options: Options, *, as_json: bool, files: Sequence[Path]) -> int:
     """Print the tables, or one JSON object, and write it to `files`. 1 if ours lost a request or
     answered one wrongly.
 
-    Raises UsageError for a file of another kind than those below, SparkError when a server fails.
+    Raises UsageError for a file of a kind that is none, SparkError when a server fails.
     """
-    for file in files:
-        if file.suffix not in WRITERS:
-            raise UsageError(f"--report {file}: the name ends with one of {', '.join(WRITERS)}")
-        file.parent.mkdir(parents=True, exist_ok=True)  # fails now, and not in ten minutes
+    check_files(files)
     report = measure(options)
-    for file in files:
-        file.write_text(WRITERS[file.suffix](report), "utf-8")
-    if as_json:
-        print(json.dumps(report))
-    else:
-        from rich.console import Console
-
-        from spark_lsp.cli.routing.tables import tables
-
-        console = Console(width=None if sys.stdout.isatty() else WIDTH)
-        for table in tables(report):
-            console.print(table)
+    tell(report, "spark_lsp.cli.routing", as_json=as_json, files=files)
     return 1 if _went_wrong(report) else 0
 
 
@@ -82,32 +64,6 @@ def _went_wrong(report: Mapping[str, Any]) -> bool:
     ours = [policy for policy in report["policies"] if policy["policy"] == OURS]
     texts = [each["inline_wrong"] + each["fixes_wrong"] for each in report.get("segments", ())]
     return any(policy["lost"] or policy["wrong"] for policy in ours) or any(texts)
-
-
-def _page(report: Mapping[str, Any]) -> str:
-    from spark_lsp.cli.routing.page import page
-
-    return page(report)
-
-
-def _picture(report: Mapping[str, Any]) -> str:
-    from spark_lsp.cli.routing.plots import picture
-
-    return picture(report)
-
-
-def _markdown(report: Mapping[str, Any]) -> str:
-    from spark_lsp.cli.routing.tables import markdown
-
-    return markdown(report)
-
-
-WRITERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    ".html": _page,
-    ".svg": _picture,
-    ".md": _markdown,
-    ".json": json.dumps,
-}
 
 
 def measure(options: Options) -> dict[str, Any]:

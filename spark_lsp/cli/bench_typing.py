@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import platform
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spark_lsp.cli.bench_overhead import isolated
+from spark_lsp.cli.report import check_files, tell
 from spark_lsp.cli.typing import corpus
 from spark_lsp.cli.typing.batch import run_all
 from spark_lsp.cli.typing.bound import bound
@@ -58,9 +58,6 @@ WHOLE = (OURS, PREDICTOR)
 TIMELINE = 20_000
 """Milliseconds of a session that are reported event by event."""
 
-WIDTH = 120
-"""Columns of the tables where no terminal says how many it has."""
-
 ZERO = ("contradictions", "doubled", "flicker")
 FINDINGS = 20
 
@@ -83,51 +80,11 @@ def run(options: Options, *, as_json: bool, files: Sequence[Path]) -> int:
     Raises UsageError for a profile or an editor that is none, or a file of another kind than those below,
     SparkError when a server fails.
     """
-    for file in files:
-        if file.suffix not in WRITERS:
-            raise UsageError(f"--report {file}: the name ends with one of {', '.join(WRITERS)}")
-        file.parent.mkdir(parents=True, exist_ok=True)  # fails now, and not in ten minutes
+    check_files(files)
     with tempfile.TemporaryDirectory(prefix="spark-lsp-bench-") as name:
         report = asyncio.run(measure(options, Path(name).resolve()))
-    for file in files:
-        file.write_text(WRITERS[file.suffix](report), "utf-8")
-    if as_json:
-        print(json.dumps(report))
-    else:
-        from rich.console import Console
-
-        from spark_lsp.cli.typing.tables import tables
-
-        console = Console(width=None if sys.stdout.isatty() else WIDTH)
-        for table in tables(report):
-            console.print(table)
+    tell(report, "spark_lsp.cli.typing", as_json=as_json, files=files)
     return 1 if any(report["ours"][kind] for kind in ZERO) else 0
-
-
-def _page(report: Mapping[str, Any]) -> str:
-    from spark_lsp.cli.typing.page import page
-
-    return page(report)
-
-
-def _picture(report: Mapping[str, Any]) -> str:
-    from spark_lsp.cli.typing.plots import picture
-
-    return picture(report)
-
-
-def _markdown(report: Mapping[str, Any]) -> str:
-    from spark_lsp.cli.typing.tables import markdown
-
-    return markdown(report)
-
-
-WRITERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    ".html": _page,
-    ".svg": _picture,
-    ".md": _markdown,
-    ".json": json.dumps,
-}
 
 
 async def measure(options: Options, folder: Path) -> dict[str, Any]:

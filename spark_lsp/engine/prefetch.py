@@ -207,9 +207,9 @@ class Prefetcher:
         """One slot stays free. Where there is one alone, it is lent while nobody needs it."""
         if sum(flight.ahead for flight in self._flights) >= MOST:
             return False
-        slots = self._fleet.slots(backend.name)
-        busy = max(len(self._flights), self._fleet.slots_of(backend).busy)
-        return not busy if slots == 1 else not slots or busy < slots - 1
+        slots = self._fleet.slots_of(backend)
+        # A flight that was just placed has its slot a moment later.
+        return not slots.would_wait("ahead", beside=len(self._flights) - slots.busy)
 
     def _unknown(self, shown: Shown, probability: float, depth: int, way: Way) -> list[Bet]:
         """The states that nothing is known about, behind those that something is known about."""

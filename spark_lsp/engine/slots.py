@@ -59,9 +59,11 @@ class Slots:
     def held(self, rank: Rank) -> int:
         return len(self._held[rank])
 
-    def would_wait(self, rank: Rank) -> bool:
-        """Whether a lease of this rank would not be had at once."""
-        return not admit(self._total, self._counts(), rank).go
+    def would_wait(self, rank: Rank, beside: int = 0) -> bool:
+        """Whether a lease of this rank would not be had at once, with so many others on their way."""
+        counts = self._counts()
+        counts[rank] += max(beside, 0)
+        return not admit(self._total, counts, rank).go
 
     async def lease(self, rank: Rank, taken_back: Callable[[], None]) -> Lease:
         """Wait for a slot, in order of arrival among those of the same rank.

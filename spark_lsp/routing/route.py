@@ -9,7 +9,6 @@ from math import inf
 from typing import Literal
 
 from spark_lsp.routing.choose import Contender
-from spark_lsp.routing.measure import Forecast
 from spark_lsp.values import Lane, Reach
 
 Strategy = Literal["fastest", "ordered"]
@@ -90,10 +89,6 @@ class Route:
     @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple([contender.name for contender in self.contenders])
-
-    @property
-    def forecasts(self) -> dict[str, Forecast]:
-        return {contender.name: contender.forecast for contender in self.contenders}
 
     def only(self, name: str) -> Route:
         """The same with one of them."""
