@@ -150,7 +150,11 @@ class Meter:
 
     def observations(self, now: float) -> float:
         """The effective number of recent ones, over open connections."""
-        return self._cool.weight(now) + self._warm.weight(now)
+        return self.seen(now, warm=False) + self.seen(now, warm=True)
+
+    def seen(self, now: float, *, warm: bool) -> float:
+        """Of those, the ones with the prompt in the server's cache, or the others."""
+        return (self._warm if warm else self._cool).weight(now)
 
     def _add(self, sample: Sample, number: float, now: float) -> None:
         sample.add(math.log(number), now)

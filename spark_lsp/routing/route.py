@@ -115,29 +115,44 @@ class Route:
             return "first in the settings"
         if first.name in self.tried:
             return "tried again after a fault"
-        wanted = "a first line" if self.lane == "instant" else "an edit"
-        said = f"{wanted} in {two_digits(first.seconds * 1000)} ms"
-        if not first.forecast.weight:
-            said += ", as a guess"
-        if self.lane == "batch":
-            known = (
-                f"costs {first.cost:.2g} an edit" if first.cost < inf else "costs money, nobody says how much"
-            )
-            said = f"{known}; {said}"
         rivals = [one for one in self.contenders[1:] if not one.embedded and one.name not in self.tried]
+        expected = self._expected(first)
+        if self.lane == "batch":
+            return f"{'the cheapest' if rivals else 'the only one'}; {_cost(first)}; {expected}"
         if not rivals:
             last = (
                 " that answered last time" if any(one.name in self.tried for one in self.contenders) else ""
             )
-            return f"the only one{last}; {said}"
-        if self.lane == "batch":
-            return f"the cheapest; {said}"
-        rival = f"{rivals[0].name} in {two_digits(rivals[0].seconds * 1000)} ms"
-        if rivals[0].seconds >= first.seconds:
-            return f"the fastest; {said}, {rival}"
+            return f"the only one{last}; {expected}"
+        return self._before(first, rivals[0], expected)
+
+    def _before(self, first: Contender, second: Contender, expected: str) -> str:
+        """Why the one comes before the other."""
+        if not first.forecast.weight:
+            also = (
+                f"{second.name}: {self._expected(second)}"
+                if second.forecast.weight
+                else f"nor is {second.name}"
+            )
+            return f"{expected}; {also}"
+        if not second.forecast.weight:
+            return f"the fastest that was measured; {expected}"
+        rival = f"{second.name} in {two_digits(second.seconds * 1000)} ms"
+        if second.seconds >= first.seconds:
+            return f"the fastest; {expected}, {rival}"
         if first.name == self.risen:
-            return f"faster than it was, by its last answer; {said} until now, {rival}"
-        return f"asked before, and about as fast as any; {said}, {rival}"
+            return f"faster than it was, by its last answer; {expected} until now, {rival}"
+        return f"asked before, and about as fast as any; {expected}, {rival}"
+
+    def _expected(self, one: Contender) -> str:
+        if not one.forecast.weight:
+            return "not measured yet"
+        wanted = "a first line" if self.lane == "instant" else "an edit"
+        return f"{wanted} in {two_digits(one.seconds * 1000)} ms"
+
+
+def _cost(one: Contender) -> str:
+    return f"costs {one.cost:.2g} an edit" if one.cost < inf else "costs money, nobody says how much"
 
 
 def two_digits(number: float) -> str:

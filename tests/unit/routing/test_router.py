@@ -373,6 +373,13 @@ def test_how_long_one_is_waited_for_follows_from_how_it_is() -> None:
     assert router.patience("b", Ask(), now) == pytest.approx(1.15, rel=0.05)
     assert router.give_up("a", Ask(), now, alone=False) == pytest.approx(0.8, rel=0.05)
     assert router.give_up("a", Ask(), now, alone=True) == 2.0
+    now = answered(router, "a", 0.2, 120.0, now, 40, document="read")
+    assert router.give_up("a", Ask(document="read"), now, alone=False) == pytest.approx(0.8, rel=0.05)
+    fresh = fleet(entrant("c"))
+    answered(fresh, "c", 3.0, 120.0, 0.0, document="read")
+    now = answered(fresh, "c", 0.1, 120.0, 3.1, 40, document="read")
+    assert fresh.give_up("c", Ask(document="read"), now, alone=True) == 2.0
+    assert fresh.give_up("c", Ask(document="another"), now, alone=True) is None, "it has to read that first"
     assert router.line_within("a", Ask(), now) == pytest.approx(0.04 + 2 * 0.1, rel=0.15)
     assert router.stalls_after("a", Ask(), now) == pytest.approx(1.0, rel=0.01)
     assert router.stalls_after("b", Ask(), now) == 1.0
