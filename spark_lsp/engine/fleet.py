@@ -40,8 +40,8 @@ TOKENS_KEPT = 4_000
 
 ONE_TOKEN = Prompt("#", max_tokens=1)
 
-LOOKING = 2.0
-"""Seconds between two looks at a backend that cannot be reached."""
+LOOKING, LOOK = 1.0, 2.0
+"""Seconds between two looks at a backend that cannot be reached, and that one may take."""
 
 IN_USE = 300.0
 """Seconds without a key after which nobody looks any more: a laptop's lid may be closed."""
@@ -332,7 +332,7 @@ class Fleet:
             return
         asked = Alone(backend, lambda: Record(self, backend, Ask(), "ahead"))
         with suppress(BackendError, TimeoutError):
-            async with asyncio.timeout(LOOKING), aclosing(race(asked, lambda _: ONE_TOKEN)) as steps:
+            async with asyncio.timeout(LOOK), aclosing(race(asked, lambda _: ONE_TOKEN)) as steps:
                 async for _ in steps:
                     break
 
@@ -342,7 +342,7 @@ class Fleet:
         if backend is None:
             return
         try:
-            async with asyncio.timeout(LOOKING):
+            async with asyncio.timeout(LOOK):
                 await backend.connect(anew=True)
                 await backend.models()
         except (BackendError, TimeoutError):

@@ -24,7 +24,9 @@ from spark_lsp.errors import (
 from spark_lsp.values import Usage
 
 FIRST_REST = 0.3
-LONGEST_REST = 10.0
+LONGEST_REST, LONGEST_REST_PAID = 2.0, 10.0
+"""Of one that is tried again beside another, where nobody waits for it; and of one that costs money, which is
+tried in front."""
 SILENT_REST = 0.7
 """The first rest of one that was waited for in vain: to try it again costs more than a refusal does."""
 PERMANENT_REST = 300.0
@@ -84,7 +86,7 @@ class Health:
         """It spoke. True when it had failed before."""
         return self._breakers.pop(name, None) is not None
 
-    def failed(self, name: str, error: BackendError, now: float) -> None:
+    def failed(self, name: str, error: BackendError, now: float, *, paid: bool = False) -> None:
         breaker = self._breakers.setdefault(name, _Breaker())
         if now < breaker.until and not isinstance(error, PERMANENT):
             # One fault met several requests that were under way. They may differ in when to come back.
@@ -96,7 +98,7 @@ class Health:
         breaker.away = isinstance(error, AWAY) and not breaker.reached
         breaker.reached = False
         breaker.why = error.message
-        breaker.until = now + _rest(error, breaker.faults)
+        breaker.until = now + _rest(error, breaker.faults, LONGEST_REST_PAID if paid else LONGEST_REST)
 
     def forget(self, name: str) -> None:
         """It is another one now: another key, or address."""
@@ -206,10 +208,10 @@ def _told(error: BackendError) -> float:
     return min(told or 0.0, LONGEST_LIMIT)
 
 
-def _rest(error: BackendError, faults: int) -> float:
+def _rest(error: BackendError, faults: int, longest: float) -> float:
     if told := _told(error):
         return told
     if isinstance(error, PERMANENT):
         return PERMANENT_REST
     first = SILENT_REST if isinstance(error, TimedOut) else FIRST_REST
-    return min(first * 2.0 ** min(faults - 1, 10), LONGEST_REST)
+    return min(first * 2.0 ** min(faults - 1, 10), longest)

@@ -102,5 +102,5 @@ class Run:
 
     def failed(self, error: BackendError, now: float) -> None:
         """It could not answer, or not to the end."""
-        self._router.health.failed(self.name, error, now)
+        self._router.health.failed(self.name, error, now, paid=self._runner.entrant.metered)
         self.ended(now)

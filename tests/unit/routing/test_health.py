@@ -22,7 +22,7 @@ from spark_lsp.values import Usage
     [
         ([ServerFault("x")], 0.3),
         ([ServerFault("x")] * 3, 1.2),
-        ([ServerFault("x")] * 20, 10),
+        ([ServerFault("x")] * 20, 2),
         ([TimedOut("x")], 0.7),
         ([RateLimited("x", retry_after=7)], 7),
         ([RateLimited("x", retry_after=1e9)], 3600),
@@ -49,6 +49,15 @@ def test_a_backend_rests_after_a_fault_and_gets_one_try(faults: list[BackendErro
     assert health.usable("a", 100.0 + rest), "it was given up before anything was known"
     assert health.succeeded("a")
     assert (health.state("a", 100.0), health.failing("a"), health.why("a", 100.0)) == ("ok", False, "")
+
+
+def test_one_that_costs_money_rests_longer_at_last() -> None:
+    health, now = Health(), 0.0
+    for _ in range(20):
+        now += 100.0
+        health.failed("a", ServerFault("x"), now, paid=True)
+    assert not health.usable("a", now + 9.9)
+    assert health.usable("a", now + 10.0)
 
 
 def test_one_fault_that_meets_several_requests_is_one() -> None:
