@@ -255,7 +255,7 @@ class Router:
             self._looks.passed()
         elif role == "beside" and not self._looks.take():
             self._hedges.take()
-        runner = self._runners[name]
+        runner = self._runner(name)
         self.health.asked(name, ask.size // 4)
         return Run(self, runner, ask, now)
 
@@ -273,7 +273,7 @@ class Router:
 
         `alone`: nobody could be asked instead of it but the predictor.
         """
-        meter, warm = self.meter(name, ask), self._runners[name].has_read(ask.document, now)
+        meter, warm = self.meter(name, ask), self._runner(name).has_read(ask.document, now)
         # Of its relatives nothing follows here: a local model that answers a prompt that it has read in 0.1 s
         # takes 4 s to read another.
         if meter.seen(now, warm=warm) < FEW:
@@ -309,9 +309,13 @@ class Router:
             self._risen.pop(name, None)
 
     def _forecast(self, name: str, ask: Ask, now: float) -> Forecast:
-        warm = self._runners[name].has_read(ask.document, now)
+        warm = self._runner(name).has_read(ask.document, now)
         return self.meter(name, ask).forecast(now, warm=warm)
 
     def meter(self, name: str, ask: Ask) -> Meter:
         """What was measured of it for such a question."""
-        return self.measurements.meter(self._runners[name].subject(ask.lane, size_of(ask.size)))
+        return self.measurements.meter(self._runner(name).subject(ask.lane, size_of(ask.size)))
+
+    def _runner(self, name: str) -> Runner:
+        """Of one that left while it was asked, because the settings changed, nothing is known any more."""
+        return self._runners.get(name) or Runner(Entrant(name, ()), 0)

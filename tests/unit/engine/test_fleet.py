@@ -172,6 +172,23 @@ async def test_questions_that_come_while_settings_change_are_for_those_that_are_
     assert names == [["b", "c"]] * 3
 
 
+async def test_one_that_left_while_it_was_asked_is_no_fault_of_ours(garage: Garage) -> None:
+    course = garage.course()
+    last = course.backends[-1]
+    record = course.attempt(course.backends[0], "first")
+    await garage.configure(replace(CONFIG, backends=CONFIG.backends[1:2]))
+    assert course.patience(course.backends[0]) > 0
+    assert course.line_within(last) > 0
+    assert course.stalls_after(last) > 0
+    assert course.give_up(last, alone=True) is None
+    assert not course.may_hedge(last, course.backends[0])
+    record.failed(ServerFault("closed"))
+    record.ended()
+    later = course.attempt(last, "failover")
+    later.heard(Delta("x"))
+    later.ended()
+
+
 async def test_what_is_spent_counts_what_was_read_though_nobody_waited(garage: Garage) -> None:
     limited = replace(CONFIG.backends[0], tokens_per_day=1500)
     await garage.configure(replace(CONFIG, backends=(limited, *CONFIG.backends[1:])))
