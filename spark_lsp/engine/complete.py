@@ -84,6 +84,9 @@ class Completer:
         self._launcher.generation += 1
         self._along.clear()
         self._on_screen.clear()
+        # Who waits still holds the old course: a path denied just now would be sent after the debounce.
+        for uri in list(self._turns):
+            self._end_turn(uri)
         self.prefetcher.configure(config)
 
     def inserted(self, uri: str, line: int, column: int, text: str) -> None:

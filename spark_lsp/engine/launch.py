@@ -68,16 +68,16 @@ class Launcher:
         nothing is remembered over restarts.
         """
         state = self._state(snapshot, path, after_accept=after_accept)
+        generation = self.generation
 
         def prompt_for(backend: Backend) -> Prompt | None:
             said = flight.handed_over()
-            if said is None:
+            # Under other settings this backend, or this path, may not be asked any more.
+            if said is None or generation != self.generation:
                 return None
             prompt = self.prompt(state, backend, path, said)
             most = min(prompt.max_tokens, limit) if ahead else prompt.max_tokens
             return replace(prompt, invoked=invoked, max_tokens=most)
-
-        generation = self.generation
 
         def fill(origin: Snapshot, suggestion: Suggestion) -> None:
             self._cache.put(origin, suggestion, generation=generation)

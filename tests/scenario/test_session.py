@@ -80,6 +80,22 @@ async def test_settings_come_from_the_editor_and_change_while_it_runs(sessions: 
         assert await session.ghost(uri, LINE, 4) == GHOST
 
 
+async def test_a_path_denied_while_a_request_waits_is_not_sent(sessions: Sessions) -> None:
+    """The debounce is the longest there is: the change comes while it lasts."""
+    options = {"spark": {"inline": {"debounce_ms": 5_000, "deadline_ms": 10_000}}}
+    async with (
+        FakeServer(Oracle({"shop.py": DONE})) as server,
+        sessions(served_by(server), options=options, capabilities=ALL_WORKSPACE) as session,
+    ):
+        uri = session.open("shop.py", START)
+        waiting = asyncio.create_task(session.ghost(uri, LINE, 4))
+        await session.metrics()
+        session.client.set_configuration({"privacy": {"deny": ["shop.py"]}}, section="spark")
+        session.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        assert await waiting == ""
+        assert server.stats.requests == 0
+
+
 async def test_pushed_settings_of_older_clients_count_too(sessions: Sessions) -> None:
     async with sessions() as session:
         settings = {"spark": {"inline": {"enabled": False}}}
