@@ -1,7 +1,8 @@
 """Whose words become the answer: of those who are asked, the first that says something useful.
 
 One backend is asked, and when it is later than it usually is, the next one beside it. When a stream breaks or
-falls silent in the middle, the next one goes on from what was said. While two are asked, what they say is
+falls silent in the middle, the next one goes on from what was said; one that was silent may still be sooner
+than that, and is listened to until then. While two are asked, what they say is
 held back until one of them has a whole line, or is through; the other's socket is closed at once.
 """
 
@@ -209,10 +210,10 @@ class _Field:
             self._replace()
 
     def _replace(self) -> None:
-        """Nobody runs any more: the next one, who goes on with what was said."""
-        while self._waiting:
-            backend = self._waiting.pop(0)
+        """Nobody speaks any more: the next one, who goes on with what was said."""
+        for backend in self._waiting:
             if not self._spoken or self._rules.may_continue(backend):
+                self._waiting.remove(backend)
                 self.failure = None
                 self._enter(backend, "failover")
                 return
@@ -253,7 +254,7 @@ class _Field:
 
     def _fails_at(self, runner: Runner) -> float | None:
         """When it is taken for dead, if that leaves somebody: else its own timeouts say when it is enough."""
-        if runner.started_at is None or runner.over:
+        if runner.started_at is None or runner.over or runner.stalled:
             return None
         others = len(self.running) > 1 or any(map(self._rules.may_continue, self._waiting))
         if runner.spoke_at is None:
@@ -273,10 +274,16 @@ class _Field:
         now = self._loop.time()
         for runner in list(self.running):
             fails = self._fails_at(runner)
-            if fails is not None and now >= fails:
-                said = "has not said a word" if runner.spoke_at is None else "went silent in its answer"
-                runner.leave(TimedOut(f"{runner.backend.name} {said}"))
+            if fails is None or now < fails:
+                continue
+            if runner.spoke_at is None:
+                runner.leave(TimedOut(f"{runner.backend.name} has not said a word"))
                 self._drop_failed()
+            else:
+                runner.stalls(TimedOut(f"{runner.backend.name} went silent in its answer"))
+                self._changed = True
+                if len(self.running) == 1:
+                    self._replace()
         if not self.running or not self._waiting:
             return
         youngest = self.running[-1]

@@ -116,7 +116,7 @@ class Runner:
         self.heard_at = 0.0
         self.spoke_at: float | None = None
         self.useful_at: float | None = None
-        self.hopeless = False
+        self.hopeless = self.stalled = False
         self._rules = rules
         self._ask = ask
         self._turns = turns
@@ -135,6 +135,14 @@ class Runner:
             self.failure = error
         self._left = True
         self.task.cancel()
+
+    def stalls(self, error: BackendError) -> None:
+        """It fell silent, which is a failure; if it has another line before somebody else has, it goes on."""
+        if self._attempt is not None:
+            self._attempt.failed(error)
+        self.stalled = True
+        self.useful_at = None
+        self._line = ""
 
     async def _run(self) -> None:
         try:
@@ -202,7 +210,8 @@ class Runner:
         if self.useful_at is None:
             self._line += delta.text
             # White space and a line end are no answer, nor is the end of a stream that said nothing.
-            if "\n" in self._line.lstrip() or (delta.finish is not None and self._line.strip()):
+            ends = delta.finish is not None and (self.stalled or self._line.strip())
+            if "\n" in self._line.lstrip() or ends:
                 self.useful_at = self._loop.time()
                 self._line = ""
                 changed = True

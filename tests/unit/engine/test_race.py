@@ -337,6 +337,15 @@ async def test_what_is_said_while_two_are_asked_is_held_back_until_a_line_is_who
     assert (slow.closed, quick.closed) == (1, 1)
 
 
+@pytest.mark.parametrize("rest", [("two\n", "three"), ()])
+async def test_one_that_fell_silent_may_go_on_before_another_one_does(rest: tuple[str, ...]) -> None:
+    paused, other = Scripted("a", "one\n", PAUSE, *rest), Scripted("b", SILENCE)
+    rules = Rules([paused, other], stall=0.01)
+    assert await said(rules, wakes=paused) == "one\n" + "".join(rest)
+    assert rules.journal == ["first a", "a failed: a went silent in its answer", "failover b"]
+    assert (paused.closed, other.closed) == (1, 1)
+
+
 async def test_one_that_is_to_be_learned_about_is_asked_at_once_and_closed_when_it_loses() -> None:
     leader, other = Scripted("a", "one\n", "two"), Scripted("b", SILENCE)
     rules = Rules([leader, other], beside=other)
