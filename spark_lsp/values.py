@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+Severity = Literal["error", "warning", "information", "hint"]
+
 Lane = Literal["instant", "interactive", "batch"]
 
 Reach = Literal["process", "machine", "anywhere"]
@@ -123,3 +125,35 @@ class Offer:
     dedent: int = 0
     suggestion: Suggestion = field(default_factory=lambda: Suggestion(""))
     hit: Hit = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """What a checker says of a range of a text.
+
+    Lines and columns are 0-based, columns in code points; the end is exclusive. `source` is who says it
+    ("ruff"), `code` its own name for it ("F401"), each "" where not told.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    message: str
+    code: str = ""
+    source: str = ""
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`text`, line ends \\n, takes the place of a range.
+
+    Lines and columns are 0-based, columns in code points; the end is exclusive.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
