@@ -6,6 +6,9 @@
     ├── MissingExtra          an optional dependency is not installed
     ├── RequestError          a JSON-RPC request that is answered with an error
     ├── StoreError            the file of kept suggestions cannot be used
+    ├── ActionFailed          a code action came to nothing that can be offered
+    ├── Outdated              the text that was asked about is not there any more
+    ├── CheckerError          what a checker said cannot be read
     └── BackendError          a backend could not answer; carries the vendor's words and our advice
         ├── Unreachable       no connection: DNS, refused, TLS, proxy
         ├── Unauthorized      the key is missing, wrong, or may not do this
@@ -53,6 +56,19 @@ class RequestError(SparkError):
 
 class StoreError(SparkError):
     """The file of kept suggestions cannot be read or written. The message names it and says why."""
+
+
+class ActionFailed(SparkError):
+    """A code action came to nothing that can be offered. The message says why, for the user."""
+
+
+class Outdated(SparkError):
+    """The document changed where it was asked about. The message says so, for the user."""
+
+
+class CheckerError(SparkError):
+    """A checker did not run, did not end, or said nothing that can be read. The message is one line: its own
+    last words where it had some."""
 
 
 class BackendError(SparkError):

@@ -146,6 +146,23 @@ def table(entry: Rule, expected: str, *, key: str = ".+", absent: object = None)
     return Rule(expected, read, schema, entry, key, absent)
 
 
+def record(entries: Mapping[str, Rule], expected: str, *, needed: tuple[str, ...] = ()) -> Rule:
+    """A table of these keys, all of it right or none."""
+
+    def read(value: object) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping) or not set(needed) <= value.keys() <= entries.keys():
+            raise ValueError
+        return {key: entries[key].read(item) for key, item in value.items()}
+
+    schema = {
+        "type": "object",
+        "properties": {key: entry.schema for key, entry in entries.items()},
+        "required": list(needed),
+        "additionalProperties": False,
+    }
+    return Rule(expected, read, schema)
+
+
 def anything(depth: int = 8) -> Rule:
     """What JSON can say, nested up to `depth` deep."""
 
