@@ -9,6 +9,7 @@ from random import Random
 
 import orjson
 
+from spark_lsp.backends.fake_edits import Edits, parse_edits
 from spark_lsp.backends.fake_wire import LIMITED, limit_headers
 from spark_lsp.backends.limits import limits
 from spark_lsp.backends.oracle import Filler, Oracle, Source, tokens
@@ -139,8 +140,17 @@ def folder_of(name: str) -> Path | None:
     return folder
 
 
-def source_of(folder: Path | None) -> Source:
-    """The files below `folder`, or made-up lines without one. Reads them: not for the loop."""
+def source_of(folder: Path | None, edits: str = "") -> Source:
+    """The files below `folder`, or made-up lines without one. Reads them: not for the loop.
+
+    `edits` is the mode in which questions to change one of the files are answered, "" for none. Raises
+    UsageError for one that is none or has no files.
+    """
+    if edits:
+        parse_edits(edits)
+        if folder is None:
+            raise UsageError("edits need an oracle: the folder with the files as they should be")
+        return Edits(_read(folder), edits)
     return Filler() if folder is None else Oracle(_read(folder))
 
 

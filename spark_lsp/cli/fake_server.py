@@ -25,17 +25,20 @@ async def serve(
     slots: int = 0,
     seed: int = 0,
     wrong: float = 0.0,
+    edits: str = "",
 ) -> int:
     """Listen until cancelled, after one line on stdout that says where.
 
     `ttft` and `jitter` in seconds, `rate` in tokens a second (0: at once), `slots` 0 for no limit,
-    `model` "" for any, `wrong` the share of the states, 0 to 1, that the oracle is mistaken at. Raises
-    UsageError for faults, a limit or a lateness that are none, an oracle that is no folder, or a port
-    that cannot be had.
+    `model` "" for any, `wrong` the share of the states, 0 to 1, that the oracle is mistaken at, `edits` how
+    questions to change a file are answered, "" for not at all. Raises UsageError for faults, a limit, a
+    lateness or a mode of edits that are none, an oracle that is no folder, or a port that cannot be had.
     """
     from spark_lsp.backends.fake_http import FakeServer  # aiohttp: not for every command's start
 
-    source = await asyncio.to_thread(source_of, folder_of(oracle))
+    source = await asyncio.to_thread(source_of, folder_of(oracle), edits)
+    if edits and wrong:
+        raise UsageError("--wrong is for continuing a text: of --edits, there is --edits wrong")
     if wrong:
         if not isinstance(source, Oracle):
             raise UsageError("--wrong is for an --oracle: without one nothing is right")

@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 import pytest
 
+from spark_lsp.backends.fake_edits import Edits
 from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.oracle import Oracle, tokens
 from spark_lsp.backends.script import Late, Limit, Script, parse_faults
@@ -59,6 +60,21 @@ async def server() -> AsyncIterator[FakeServer]:
 async def client(server: FakeServer) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession() as session:
         yield Client(session, server)
+
+
+async def test_edits_are_streamed_as_other_answers_are() -> None:
+    message = (
+        '<file path="area.py" language="python">\ndef side(area):\n    return area**2\n</file>\n'
+        "<task>\nMend it.\n</task>\n<change-only>\n    return area**2\n</change-only>\n"
+    )
+    body = {"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": message}]}
+    async with FakeServer(Edits({"area.py": TEXT}), Script(ttft=0.01, rate=500)) as server:
+        async with aiohttp.ClientSession() as session:
+            *chunks, _ = await Client(session, server).events("/v1/chat/completions", body)
+        pieces = [chunk["choices"][0]["delta"]["content"] for chunk in chunks]
+        said = "<<<<<<< SEARCH\n    return area**2\n=======\n    return area**0.5\n>>>>>>> REPLACE\n<done>\n"
+        assert pieces == tokens(said)
+        assert server.stats.tokens == len(pieces)
 
 
 @pytest.mark.parametrize(
