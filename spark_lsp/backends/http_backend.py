@@ -192,6 +192,11 @@ class HttpBackend(ABC):
                 await self._remember(None)
             raise
 
+    def outgoing(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
+        """The URL and the body of what is posted for this prompt."""
+        path, body = self.request(prompt)
+        return f"{self._client.base_url}{path}", self._wanted(self.model, {**body, **self._extra})
+
     @abstractmethod
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
         """The path below the base URL, and the body."""

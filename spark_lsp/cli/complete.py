@@ -6,6 +6,8 @@ import json
 import re
 import sys
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.query import Answer, Query
 from spark_lsp.engine.status import StatusKind
 from spark_lsp.errors import PositionError, UsageError
-from spark_lsp.text import line_body
+from spark_lsp.text import Snapshot, line_body
 
 LEARNING_LIMIT = 60.0
 """Seconds that the workspace may be learned for before an answer is given with what there is."""
@@ -55,18 +57,28 @@ async def run(argument: str, *, as_json: bool, config_file: Path | None) -> int:
 
 
 async def _complete(target: Target, text: str, config_file: Path | None) -> tuple[Answer, float]:
+    async with opened(target, text, config_file) as (engine, snapshot):
+        query = Query(snapshot, automatic=False)
+        await engine.learned(LEARNING_LIMIT)
+        started = time.perf_counter()
+        answer = engine.complete_now(query) or await engine.complete_later(query)
+        return answer, time.perf_counter() - started
+
+
+@asynccontextmanager
+async def opened(
+    target: Target, text: str, config_file: Path | None
+) -> AsyncGenerator[tuple[Engine, Snapshot], None]:
+    """A started engine with this document open, which asks nothing by itself. Raises UsageError."""
     root = project_root(target.file)
     engine = Engine(_for_one_answer(settings_in_force(config_file, root)), Stderr())
     try:
         path = target.file.resolve()
         engine.open(path.as_uri(), str(path), text, language=language_of(path), version=1, encoding="utf-32")
-        query = Query(_snapshot(engine, path.as_uri(), target), automatic=False)
+        snapshot = _snapshot(engine, path.as_uri(), target)
         await engine.start([root])
         await engine.discovered()
-        await engine.learned(LEARNING_LIMIT)
-        started = time.perf_counter()
-        answer = engine.complete_now(query) or await engine.complete_later(query)
-        return answer, time.perf_counter() - started
+        yield engine, snapshot
     finally:
         await engine.close()
 
@@ -77,7 +89,7 @@ def _for_one_answer(config: Config) -> Config:
     return replace(config, inline=inline, prefetch=replace(config.prefetch, enabled=False))
 
 
-def _snapshot(engine: Engine, uri: str, target: Target) -> Any:
+def _snapshot(engine: Engine, uri: str, target: Target) -> Snapshot:
     document = engine.document(uri)
     assert document is not None, "it was opened just now"
     count = document.lines.count

@@ -108,12 +108,15 @@ class Launcher:
         # The index knows files by where they are; to others that would tell the user's name, and more.
         return replace(prompt, path=path) if backend.name == NAME else prompt
 
-    async def predict(self, snapshot: Snapshot, path: str, embedded: Backend) -> Suggestion | None:
-        """What the predictor says here, None when nothing."""
+    async def predict(
+        self, snapshot: Snapshot, path: str, embedded: Backend, *, invoked: bool = False
+    ) -> Suggestion | None:
+        """What the predictor says here, None when nothing. However unsure, when somebody asks for it."""
         state = self._state(snapshot, path, after_accept=False)
         trimmer, confidence, tokens = Trimmer(state.context), 0.0, 0
         record = Record(self._fleet, embedded, inline(snapshot, "process"), "ahead")
-        async with aclosing(embedded.stream(self.prompt(state, embedded, path))) as deltas:
+        prompt = replace(self.prompt(state, embedded, path), invoked=invoked)
+        async with aclosing(embedded.stream(prompt)) as deltas:
             async for delta in deltas:
                 record.heard(delta)
                 trimmer.feed(delta.text)
@@ -125,6 +128,11 @@ class Launcher:
         return Suggestion(
             trimmer.text, backend=NAME, model=embedded.model, tokens=tokens, confidence=confidence
         )
+
+    def asked(self, snapshot: Snapshot, path: str, course: Course) -> list[tuple[Backend, Prompt]]:
+        """What each one would be asked here, in order."""
+        state = self._state(snapshot, path, after_accept=False)
+        return [(backend, self.prompt(state, backend, path)) for backend in course.backends]
 
     async def prefill(self, snapshot: Snapshot, path: str, backend: Backend) -> None:
         """Have the server read what stands here, where that is cheap."""

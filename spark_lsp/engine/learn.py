@@ -104,15 +104,19 @@ class Learner:
         self._open.discard(path)
         self.index.close(path)
 
-    async def reach(self, path: str) -> Reach:
-        """How far a document's text may go: what ignore files list, or its name gives away, goes nowhere."""
+    async def reach(self, path: str, *, file: bool = True) -> Reach:
+        """How far a document's text may go: what ignore files list, or its name gives away, goes nowhere.
+
+        What is no `file` goes no further than the settings let it.
+        """
         ignores = self._ignores or (Ignores(Path(path).parent, self._privacy.ignore_files),)
         denied = self._denied
 
         def look_up() -> Reach:
             if any(each.ignored(Path(path)) for each in ignores):
                 return "process"
-            return "machine" if denied.holds(Path(path)) else "anywhere"
+            allowed: Reach = "anywhere" if file else self._privacy.untitled
+            return "machine" if allowed == "anywhere" and denied.holds(Path(path)) else allowed
 
         return await self._in_thread(look_up)
 

@@ -1,0 +1,1 @@
+"""Policy of privacy: what a secret looks like, and what stands for it in what is sent."""
