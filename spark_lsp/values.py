@@ -126,6 +126,11 @@ class Offer:
     suggestion: Suggestion = field(default_factory=lambda: Suggestion(""))
     hit: Hit = "none"
 
+    def extends(self, other: Offer) -> bool:
+        """Whether it is the other with more behind it, at the same place."""
+        same_place = (self.absorbed, self.dedent) == (other.absorbed, other.dedent)
+        return same_place and len(self.text) > len(other.text) and self.text.startswith(other.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:

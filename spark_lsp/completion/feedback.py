@@ -116,6 +116,13 @@ class Feedback:
                 return watch.count(watch.names[name] - watch.start - left)
         return max(size - left, 0)
 
+    def turned_down(self, name: str) -> bool:
+        """The client says that the user does not want it. False where it was taken or typed already."""
+        if any(name in ended.names for ended in self._ended):
+            return False
+        self._watches = [watch for watch in self._watches if name not in watch.names]
+        return True
+
     def _undone(self, span: Span, lines: Lines) -> list[Verdict]:
         verdicts = []
         for taken in list(self._taken):

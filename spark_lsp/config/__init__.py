@@ -17,7 +17,7 @@ from spark_lsp.config.settings import (
     RoutingSettings,
     WorkspaceSettings,
 )
-from spark_lsp.config.sources import load
+from spark_lsp.config.sources import load, within
 
 __all__ = [
     "ActionSettings",
@@ -34,4 +34,5 @@ __all__ = [
     "load",
     "parse",
     "refine",
+    "within",
 ]

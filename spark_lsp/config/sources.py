@@ -174,9 +174,14 @@ def _layers(
         yield read_file(config_file)
     yield from environment(environ)
     for source, tree in zip(EDITOR_SOURCES, overrides, strict=False):
-        inner = tree["spark"] if isinstance(tree, Mapping) and "spark" in tree else tree
+        inner = within(tree)
         if inner is not None:
             yield Layer(source, inner)
+
+
+def within(tree: object) -> object:
+    """Of an editor's tree the part that is ours: what it has under "spark", else all of it."""
+    return tree["spark"] if isinstance(tree, Mapping) and "spark" in tree else tree
 
 
 def environment(environ: Mapping[str, str]) -> Iterator[Layer]:

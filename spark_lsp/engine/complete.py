@@ -25,6 +25,7 @@ from spark_lsp.engine.launch import Launcher
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.prefetch import AHEAD, READ_ON, Prefetcher, Shown
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
+from spark_lsp.engine.sent import Sent, letters
 from spark_lsp.text import Snapshot
 from spark_lsp.values import Hit, Offer, Reach, Suggestion
 
@@ -59,7 +60,7 @@ class Completer:
         self.stand_in = config.workspace.stand_in
         self.pace = Pace()
         self.prefetcher = Prefetcher(
-            config, fleet, flights, metrics, self._peek, self._others, self._ask_ahead
+            config, fleet, flights, metrics, self._peek, self.others, self._ask_ahead
         )
         self._launcher = Launcher(
             config.inline, cache, fleet, shown, self.prefetcher.may_read_on, self.prefetcher.allowance, keep
@@ -162,6 +163,35 @@ class Completer:
             if self._turns.get(snapshot.uri) is turn:
                 del self._turns[snapshot.uri]
 
+    def under_way(self, snapshot: Snapshot) -> Flight | None:
+        """The flight that has not said all of what belongs here."""
+        found = self._peek(snapshot)
+        if found is not None and found.suggestion.complete:
+            return None
+        return self._flights.covering(snapshot)
+
+    def grown(self, before: Answer, query: Query, place: Place) -> tuple[Answer | None, bool]:
+        """(What this answer has grown to, None when it has not; whether there will be no more of it)."""
+        snapshot = query.snapshot
+        found = self._peek(snapshot)
+        if found is None or found.rejected or not self._current(query.origin or snapshot):
+            return None, False
+        whole, hit = found.suggestion.complete, before.hit
+        if before.offer is None:
+            hit = "workspace" if found.suggestion.backend == NAME else "network"
+        offer = fit(found.suggestion, snapshot, hit)
+        if offer is None or (before.offer is not None and not offer.extends(before.offer)):
+            return None, whole
+        answer = self._offer(found, query, place, hit)
+        return answer._replace(hit=hit, continues=before.offer is not None), whole
+
+    async def predict(self, query: Query, place: Place) -> Suggestion | None:
+        """What the embedded predictor says here."""
+        embedded, invoked = self._fleet.embedded, not query.automatic
+        if embedded is None:
+            return None
+        return await self._launcher.predict(query.snapshot, place.path, embedded, invoked=invoked)
+
     def restore(self, snapshot: Snapshot, suggestion: Suggestion) -> None:
         """This was kept from an earlier session. What is known already is fresher."""
         if self._peek(snapshot) is None:
@@ -176,6 +206,14 @@ class Completer:
         course = self.prefetcher.course(snapshot, reach)
         if course is not None and self.settings.enabled and self._refusal(snapshot, path) is None:
             await self._launcher.prefill(snapshot, path, course.backends[0])
+
+    def sent(self, snapshot: Snapshot, place: Place) -> Sent:
+        """What would leave this process for an answer here."""
+        reason = self._refusal(snapshot, place.path)
+        if reason is not None:
+            return Sent(reason=reason)
+        course = self._fleet.course(inline(snapshot, place.reach))
+        return Sent(letters(self._launcher.asked(snapshot, place.path, course)))
 
     def ended(self, uri: str) -> None:
         """The document is gone."""
@@ -277,10 +315,10 @@ class Completer:
 
     async def _stand_in(self, query: Query, place: Place) -> Answer | None:
         """The predictor's word, where it is as good as sure: then no model has to be asked."""
-        snapshot, embedded = query.snapshot, self._fleet.embedded
-        if embedded is None or self.stand_in >= 1:
+        snapshot = query.snapshot
+        if self.stand_in >= 1:
             return None
-        suggestion = await self._launcher.predict(snapshot, place.path, embedded)
+        suggestion = await self.predict(query, place)
         if suggestion is None or (suggestion.confidence or 0.0) < self.stand_in:
             return None
         self._cache.put(snapshot, suggestion, generation=self.generation)
@@ -314,7 +352,8 @@ class Completer:
     def _peek(self, snapshot: Snapshot) -> Found | None:
         return self._cache.get(snapshot, generation=self.generation, peek=True)
 
-    def _others(self, snapshot: Snapshot, besides: str) -> list[Suggestion]:
+    def others(self, snapshot: Snapshot, besides: str) -> list[Suggestion]:
+        """What the cache knows beside a text."""
         return self._cache.others(snapshot, generation=self.generation, besides=besides)
 
     def _offer(self, found: Found, query: Query, place: Place, hit: Hit) -> Answer:

@@ -114,8 +114,11 @@ class Reactions:
             document.waited = max(waited, document.waited) if answer.continues else waited
         return answer._replace(waited=document.waited)
 
-    def remember(self, answer: Answer, query: Query) -> str:
-        """A name for an offer that is shown, by which a client tells what becomes of it."""
+    def remember(self, answer: Answer, query: Query, *, shown: bool = True) -> str:
+        """A name for an offer, by which a client tells what becomes of it.
+
+        Not `shown` is what a client lists beside what it shows: only what is said of it counts.
+        """
         assert answer.offer is not None
         self._offered += 1
         name = str(self._offered)
@@ -124,12 +127,17 @@ class Reactions:
         self._offers[name] = Remembered(answer, query.snapshot, after_accept)
         if len(self._offers) > REMEMBERED:
             self._offers.popitem(last=False)
-        if not answer.continues:
+        if shown and not answer.continues:
             self._metrics.shown += 1
-        if document is not None:
+        if shown and document is not None:
             verdicts = document.feedback.shown(name, query.snapshot, answer.offer, query.origin)
             self._judge(document, verdicts)
         return name
+
+    def text_of(self, name: str) -> str:
+        """The offer's text as clients have it, "" where it is not remembered."""
+        remembered = self._offers.get(name)
+        return "" if remembered is None or remembered.answer.offer is None else remembered.answer.offer.text
 
     def shown(self, name: str) -> None:
         """The client says that this offer is on the screen: it was counted when it was answered."""
@@ -148,6 +156,16 @@ class Reactions:
             document.expecting = not left
             document.taken = None if left else remembered
             self._took(document, remembered, characters, left)
+
+    def turned_down(self, name: str) -> None:
+        """The client says that the user does not want this offer."""
+        remembered = self._offers.get(name)
+        document = self._documents.get(remembered.snapshot.uri) if remembered is not None else None
+        if remembered is None or document is None:
+            log.info("an offer was turned down that is not remembered: %s", name)
+        elif document.feedback.turned_down(name):
+            self._observe(remembered, None)
+            self._turn_down(remembered)
 
     # --- judgements
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_lsp.config import Config, load
+from spark_lsp.config import Config, load, within
 
 
 class SettingsSource:
@@ -19,6 +19,12 @@ class SettingsSource:
         self.workspace: Path | None = None
         self.initialization: Any = None
         self.section: Any = None
+
+    @property
+    def streaming(self) -> bool:
+        """What the client says of itself, beside the settings: that it can let a shown suggestion grow."""
+        ours = within(self.initialization)
+        return isinstance(ours, Mapping) and ours.get("streaming") is True
 
     def load(self, report: Callable[[str], None]) -> Config:
         """The settings in force. Each problem is reported once in a session."""
