@@ -15,7 +15,7 @@ from typing import Any
 from spark_lsp.config.backend import NEEDS, BackendSettings, from_preset
 from spark_lsp.config.presets import PRESETS
 from spark_lsp.config.rules import key_name, mention, spell
-from spark_lsp.config.settings import SECTIONS, Config, RoutingSettings
+from spark_lsp.config.settings import CHECKERS, SECTIONS, ActionSettings, Config, RoutingSettings
 from spark_lsp.config.spec import Permission, Spec, specs
 
 # What stands beside the settings in the same trees and is somebody else's: the schema's own
@@ -76,6 +76,8 @@ def settle(config: Config) -> tuple[Config, tuple[Problem, ...]]:
             whole.append(backend)
     routing, found = _settle_routing(config)
     problems += found
+    actions, found = _settle_actions(config.actions)
+    problems += found
     problems += (
         Problem(
             _path(backend),
@@ -85,7 +87,21 @@ def settle(config: Config) -> tuple[Config, tuple[Problem, ...]]:
         for backend in whole
         if _is_unlimited(backend, routing)
     )
-    return replace(config, backends=tuple(whole), routing=routing), tuple(problems)
+    return replace(config, backends=tuple(whole), routing=routing, actions=actions), tuple(problems)
+
+
+def _settle_actions(actions: ActionSettings) -> tuple[ActionSettings, list[Problem]]:
+    known = {*CHECKERS, *actions.checkers}
+    kept = tuple(name for name in actions.verify if name in known)
+    problems = [
+        Problem(
+            "actions.verify",
+            f"names {mention(name)}, which is no checker{_nearest(name, known)}; it is left out",
+        )
+        for name in actions.verify
+        if name not in known
+    ]
+    return replace(actions, verify=kept), problems
 
 
 def _settle_routing(config: Config) -> tuple[RoutingSettings, list[Problem]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NotRequired, TypedDict, get_args
 
 from spark_lsp.config.backend import LANES, BackendSettings
 from spark_lsp.config.rules import (
@@ -18,6 +18,8 @@ from spark_lsp.config.rules import (
     flag,
     number,
     patterns,
+    record,
+    sequence,
     several,
     table,
     text,
@@ -64,6 +66,12 @@ class InlineSettings:
         {"markdown": False},
         table(flag(), "a table of language ids, each true or false", absent=True),
         "Switches suggestions on or off by language id. A language that is not named is on.",
+        workspace="less",
+    )
+    next_edit: bool = setting(
+        True,
+        flag(),
+        "Offer to carry on an edit where it probably has to be repeated, to clients that ask for it.",
         workspace="less",
     )
     without: tuple[Mechanism, ...] = setting(
@@ -185,14 +193,105 @@ class RoutingSettings:
     )
 
 
+CHECKERS = ("ruff", "pyright", "basedpyright", "mypy", "tsc", "eslint", "go vet", "cargo check", "clang")
+"""The names of the table in `actions/checkers.py`."""
+FORMATS = ("ruff", "pyright", "mypy", "tsc", "eslint", "go vet", "cargo", "clang", "sarif", "lines")
+"""What a checker's output may look like: the readers of `actions/checkers.py`."""
+WORD = text("a word", r"[^\x00]+")
+COMMAND = sequence(WORD, "a list of words: a program and its arguments")
+
+
+LANGUAGES = several(text("a language id", r"[^\x00-\x1f\x7f]+"), "a list of language ids")
+
+
+class OwnChecker(TypedDict):
+    """A checker of the user's own. What is not said is as of the known one of that name, else: all
+    `languages`, the format "lines", no stdin."""
+
+    command: tuple[str, ...]
+    languages: NotRequired[tuple[str, ...]]
+    format: NotRequired[str]
+    stdin: NotRequired[bool]
+
+
+CHECKER = record(
+    {
+        "command": COMMAND._replace(
+            schema={**COMMAND.schema, "minItems": 1}, read=lambda value: COMMAND.read(value or None)
+        ),
+        "languages": LANGUAGES,
+        "format": choice(*FORMATS),
+        "stdin": flag(),
+    },
+    f"a table with a command (a list of words), and if wanted languages (a list), format (one of "
+    f"{', '.join(FORMATS)}) and stdin (true or false)",
+    needed=("command",),
+)
+
+
+class OwnAction(TypedDict):
+    """A code action of the user's own. No `languages`: all."""
+
+    title: str
+    prompt: str
+    kind: NotRequired[str]
+    languages: NotRequired[tuple[str, ...]]
+
+
+OWN_KIND = r"(?:refactor|source)(?:\.[\w-]+)*"
+OWN_ACTION = record(
+    {
+        "title": text("a title of one line", r"[^\x00-\x1f\x7f]+"),
+        "prompt": text("a text", r"[^\x00]+"),
+        "kind": text("refactor or source, and what comes behind a dot", OWN_KIND),
+        "languages": LANGUAGES,
+    },
+    "a table with a title and a prompt, and if wanted a kind (refactor.rewrite and the like) and languages",
+    needed=("title", "prompt"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ActionSettings:
-    """Code actions: fixes and edits on request. Not in effect yet."""
+    """Code actions: fixes and edits on request."""
 
     verify: tuple[str, ...] = setting(
-        ("ruff", "pyright"),
+        ("ruff", "pyright", "tsc", "eslint", "go vet", "cargo check", "clang"),
         several(text("a checker", r"[^\x00-\x1f\x7f]+"), "a list of checkers"),
-        "Checkers that an edit has to pass before it is offered as preferred. Run where installed.",
+        "Checkers that an edit has to pass before it is offered as preferred, by the names in "
+        "[checkers.md](checkers.md) or of your own. Run where installed, each on its languages.",
+    )
+    checkers: Mapping[str, OwnChecker] = setting(
+        {},
+        table(CHECKER, "a table of checkers, each a table with a command"),
+        "Checkers of your own, or other ways to run the known ones: `[actions.checkers.NAME]` with "
+        "`command`, a list of words in which `{file}` is the file; `languages`; `format`, what it prints; "
+        "and `stdin = true` where it reads the text there.",
+    )
+    timeout_ms: int = setting(
+        10_000,
+        whole(100, 600_000),
+        "A checker that takes longer is ended, and what it checked counts as not verified.",
+        unit="ms",
+    )
+    tests: tuple[str, ...] = setting(
+        (),
+        COMMAND,
+        "A command that has to pass, too: it runs in a copy of the project with the edit in it. `{file}` in "
+        "its words is the file.",
+    )
+    project_tools: bool = setting(
+        False,
+        flag(),
+        "Run the programs that the project brings with it (`.venv`, `node_modules/.bin`) and checkers whose "
+        "settings there are programs (eslint, cargo's build scripts, mypy's plugins). That is to run the "
+        "code of whatever is opened: for those who trust what they open.",
+    )
+    own: Mapping[str, OwnAction] = setting(
+        {},
+        table(OWN_ACTION, "a table of actions, each a table with a title and a prompt", key=r"[\w-]+"),
+        "Actions of your own: `[actions.own.NAME]` with `title`, `prompt`, and if wanted `kind` and "
+        "`languages`. What may stand in a prompt: [actions.md](actions.md#your-own).",
     )
     rounds: int = setting(
         2, whole(1, 10), "How often an edit is proposed, applied, checked and corrected.", workspace="less"
@@ -222,8 +321,16 @@ class PrivacySettings:
     redact_secrets: bool = setting(
         True,
         flag(),
-        "Take keys and passwords out of what is sent to a model. Not in effect yet.",
+        "Put placeholders for keys, tokens, private keys and passwords into what is sent to a model, and the "
+        "secrets back into its answer.",
         workspace="more",
+    )
+    untitled: Literal["process", "machine", "anywhere"] = setting(
+        "machine",
+        choice("process", "machine", "anywhere"),
+        'How far the text of a document goes that is no file (`untitled:` and other schemes): "process" asks '
+        'the embedded predictor only, "machine" backends on this machine, too, "anywhere" all. A notebook\'s '
+        "cells go as far as the notebook.",
     )
 
 
@@ -261,10 +368,14 @@ class WorkspaceSettings:
 
 @dataclass(frozen=True, slots=True)
 class CompatSettings:
-    """Older clients. Not in effect yet."""
+    """Other clients."""
 
     copilot_legacy: bool = setting(
-        False, flag(), "Answer the older `getCompletions` family of requests.", workspace="any"
+        False,
+        flag(),
+        "Answer the older requests of Copilot clients, `getCompletions` and its like: copilot.lua and "
+        "LSP-copilot send them.",
+        workspace="any",
     )
 
 

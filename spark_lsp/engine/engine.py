@@ -6,25 +6,37 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
+from spark_lsp.completion.next_edit import NextEdit
 from spark_lsp.config import BackendSettings, Config
+from spark_lsp.engine.act import Actor
+from spark_lsp.engine.actions import Actions
+from spark_lsp.engine.alternatives import alternatives
 from spark_lsp.engine.complete import Completer
+from spark_lsp.engine.documents import Change, Open
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flights import Flights
+from spark_lsp.engine.growth import Growths, Stage
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
 from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
+from spark_lsp.engine.sent import Sent, why
 from spark_lsp.engine.status import StatusKind, status_of
 from spark_lsp.engine.tasks import Tasks
 from spark_lsp.text import Document, Encoding, Snapshot, column_of
 from spark_lsp.values import Reach
+
+if TYPE_CHECKING:  # a server never needs it, or not from its start on
+    from spark_lsp.engine.check import Checks
+    from spark_lsp.engine.mend import Mender
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +45,13 @@ SETTLING = 0.3
 
 
 LOOKING_AGAIN = 60.0
-"""Seconds after which opening a document looks for backends again."""
+"""Seconds after which coming to a document looks for backends again."""
 
 RESTORED_AT_ONCE = 20
 """Suggestions from the store: half a millisecond of the loop's time."""
+
+FILES = "file:", "vscode-notebook-cell:"
+"""How the URI of a document begins that is a file, or a part of one."""
 
 RESTING = 1.0
 """Seconds without a key after which a place that was answered from the cache is read ahead."""
@@ -52,37 +67,13 @@ class Listener(Protocol):
     def status(self, kind: StatusKind, message: str) -> None: ...
 
 
-class Change(NamedTuple):
-    """One content change: a range (start line, start character, end line, end character) in client
-    units and its new text; no range replaces everything."""
-
-    range: tuple[int, int, int, int] | None
-    text: str
-
-
-@dataclass(slots=True)
-class Open:
-    """A document that an editor has open.
-
-    `reach` tells how far its text may go: looking that up reads ignore files. `changed_at` is when its
-    latest change arrived; `unanswered` until the first answer after it. `resting` prefills
-    where the cursor is when nothing happens.
-    """
-
-    document: Document
-    path: str
-    reach: asyncio.Task[Reach]
-    changed_at: float
-    unanswered: bool = False
-    resting: asyncio.TimerHandle | None = None
-
-
 class Engine:
     """Completes the documents of one client. Made on a running loop; `close` gives everything back."""
 
     def __init__(self, config: Config, listener: Listener) -> None:
         self.config = config
         self.metrics = Metrics()
+        self.next_edits = NextEdits()
         self._listener = listener
         self._tasks = Tasks()
         self._documents: dict[str, Open] = {}
@@ -107,6 +98,14 @@ class Engine:
             self._shown,
             self._memory.keep,
         )
+        self.actions = Actions(
+            config,
+            Actor(config, self._fleet, self._completer.prefetcher),
+            self._documents.get,
+            self._folder,
+            self._shown,
+        )
+        self._growths = Growths(self._completer, self._tasks)
         self.reactions = Reactions(
             self.metrics, self._completer.prefetcher.odds, self._completer.reject, learns=self._learns
         )
@@ -161,7 +160,7 @@ class Engine:
         self._folders = tuple(folders)
         self._learner.set_folders(self._folders)
         for entry in self._documents.values():
-            entry.reach = self._look_up_reach(entry.path)
+            entry.reach = self._look_up_reach(entry.document.uri, entry.path)
         self._folders_known.set()
         if self._learning is not None:
             self._learning.cancel()
@@ -170,11 +169,11 @@ class Engine:
                 self._learner.learn_folders(self._listener.learned), "learn folders"
             )
 
-    def _look_up_reach(self, path: str) -> asyncio.Task[Reach]:
+    def _look_up_reach(self, uri: str, path: str) -> asyncio.Task[Reach]:
         async def look_up() -> Reach:
             # A document can be opened before the folders, and so their ignore files, are known.
             await self._folders_known.wait()
-            return await self._learner.reach(path)
+            return await self._learner.reach(path, file=uri.startswith(FILES))
 
         return self._tasks.start(look_up(), f"reach of {path}")
 
@@ -188,6 +187,8 @@ class Engine:
         if config == self.config:
             return
         before, self.config = self.config, config
+        for uri in self._documents:
+            self._growths.end(uri)
         self._completer.configure(config)
         self.reactions.learns = self._learns
         if (before.workspace, before.privacy) != (config.workspace, config.privacy):
@@ -196,6 +197,7 @@ class Engine:
             for entry in self._documents.values():
                 self._learner.opened(entry.path, entry.document)
             self.set_folders(self._folders)
+        await self.actions.configure(config)
         await self._remember()
         await self._fleet.configure(self._in_force, self._learner)
         if self._finds_backends:
@@ -206,6 +208,7 @@ class Engine:
 
     async def close(self) -> None:
         self._learner.stop()
+        await self.actions.aclose()
         await self._tasks.close()
         await self._memory.aclose(self.reactions.odds)
         await self._fleet.aclose()
@@ -224,9 +227,8 @@ class Engine:
     ) -> None:
         document = Document(uri, text, language=language, version=version, encoding=encoding)
         self.reactions.opened(uri)
-        self._documents[uri] = Open(document, path, self._look_up_reach(path), time.monotonic())
-        if self._finds_backends and time.monotonic() - self._looked_at > LOOKING_AGAIN:
-            self._looking = self._tasks.start(self._discover(), "discover")
+        self._documents[uri] = Open(document, path, self._look_up_reach(uri, path), time.monotonic())
+        self.focused()
         if self.config.workspace.enabled:
             self._learner.opened(path, document)
             self._tasks.start(self._learner.settle(path), f"settle {uri}")
@@ -236,6 +238,11 @@ class Engine:
             self._prefill(self._documents[uri], document.snapshot(end, len(document.lines[end]))),
             f"prefill {uri}",
         )
+
+    def focused(self) -> None:
+        """The user comes to a document, perhaps from starting a server."""
+        if self._finds_backends and time.monotonic() - self._looked_at > LOOKING_AGAIN:
+            self._looking = self._tasks.start(self._discover(), "discover")
 
     async def _restore(self, entry: Open, uri: str, language: str) -> None:
         if await asyncio.shield(entry.reach) == "process":
@@ -261,26 +268,34 @@ class Engine:
             return
         document = entry.document
         if version <= document.version:
-            log.warning(
+            # The same version again is copilot.vim in Vim, which sends the whole text before each request.
+            level = logging.INFO if version == document.version else logging.WARNING
+            log.log(
+                level,
                 "%s went from version %d to %d: applied in the order of arrival",
                 uri,
                 document.version,
                 version,
             )
         document.version = version
+        self._growths.end(uri)
         now = time.monotonic()
         anew = self._fleet.stirred()
         if anew is not None:
             self._tasks.start(self._fleet.connect(anew=anew), "connect after idling")
         entry.changed_at, entry.unanswered = now, True
         self.reactions.begin(uri)
+        self.actions.changed(uri)
         self._completer.pace.typed(now)
         for change in changes:
             self._apply(entry, change)
 
     def _apply(self, entry: Open, change: Change) -> None:
         document = entry.document
+        before = document.lines
         if change.range is None:
+            if change.text == document.text():
+                return
             span = document.replace(change.text)
             self._completer.changed(document.uri)
         else:
@@ -291,6 +306,7 @@ class Engine:
                 self._completer.inserted(document.uri, line, column, change.text)
             else:
                 self._completer.changed(document.uri)
+        self.next_edits.changed(document, before, change.range, change.text, span)
         if self.config.workspace.enabled:
             self._learner.edited(entry.path, document.lines, span)
         self.reactions.changed(document.uri, change.text, span, document.lines)
@@ -301,7 +317,10 @@ class Engine:
             return
         if entry.resting is not None:
             entry.resting.cancel()
+        self._growths.end(uri)
         self._completer.ended(uri)
+        self.actions.changed(uri)
+        self.next_edits.closed(uri)
         self.reactions.closed(uri)
         self._learner.closed(entry.path)
         self.files_changed([Path(entry.path)])
@@ -330,10 +349,13 @@ class Engine:
 
     def _shown(self, path: str) -> str:
         """The path within its workspace folder, outside of all the name alone."""
-        for folder in self._folders:
-            if Path(path).is_relative_to(folder):
-                return Path(path).relative_to(folder).as_posix()
-        return Path(path).name
+        folder = self._folder(path)
+        return Path(path).relative_to(folder).as_posix() if Path(path).is_relative_to(folder) else path
+
+    def _folder(self, path: str) -> Path:
+        """The workspace folder that a path is in; outside of all the one it lies in."""
+        within = (folder for folder in self._folders if Path(path).is_relative_to(folder))
+        return next(within, Path(path).parent)
 
     # --- answers
 
@@ -343,8 +365,19 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
+        self._growths.asked(query)
         answer = self._completer.now(query, self._place(entry))
         return None if answer is None else self._count(answer, entry, query, arrived)
+
+    def next_edit(self, uri: str, version: int, position: tuple[int, int]) -> tuple[str, NextEdit] | None:
+        """The likely next edit and its name; None where there is none, or the text is of another version.
+
+        The nearest to the latest edit comes first, wherever the cursor, at `position`, is by now.
+        """
+        document = self.document(uri)
+        if document is None or document.version != version or not self.config.inline.next_edit:
+            return None
+        return self.next_edits.next(document)
 
     async def complete_later(self, query: Query) -> Answer:
         """The answer after waiting for a generation. Raises nothing but CancelledError."""
@@ -355,6 +388,36 @@ class Engine:
         if not entry.reach.done():
             await asyncio.shield(entry.reach)
         return self._count(await self._completer.later(query, self._place(entry)), entry, query, arrived)
+
+    async def alternatives(self, answer: Answer, query: Query) -> list[Answer]:
+        """What else could be offered, to somebody who looks through it."""
+        entry = self._documents.get(query.snapshot.uri)
+        if entry is None:
+            return []
+        return await alternatives(self._completer, answer, query, self._place(entry))
+
+    def grow(self, answer: Answer, query: Query, tell: Callable[[Stage], None]) -> None:
+        """`answer` is given to this query; tell how it grows, until something newer is asked or typed."""
+        entry = self._documents.get(query.snapshot.uri)
+        if entry is None:
+            return
+
+        def grown(stage: Stage) -> None:
+            # More of what is there already was not waited for.
+            waited = 0.0 if stage.answer.continues else time.monotonic() - entry.changed_at
+            answer = self.reactions.answered(query.snapshot.uri, stage.answer, waited)
+            tell(stage._replace(answer=answer))
+
+        self._growths.begin(answer, query, self._place(entry), grown)
+
+    async def sent(self, snapshot: Snapshot) -> Sent:
+        """What would leave this process for an answer here, and to whom. Sends nothing."""
+        entry = self._documents[snapshot.uri]
+        reach = await asyncio.shield(entry.reach)
+        await self._fleet.warmed_up()
+        reason = why(reach, entry.path, file=snapshot.uri.startswith(FILES))
+        sent = self._completer.sent(snapshot, self._place(entry))
+        return replace(sent, reason=reason or sent.reason)
 
     def _place(self, entry: Open) -> Place:
         reach: Reach = entry.reach.result() if entry.reach.done() else "process"
@@ -384,6 +447,16 @@ class Engine:
                 self._tasks.start(self._prefill(entry, query.snapshot), "prefill")
 
         entry.resting = asyncio.get_running_loop().call_later(RESTING, rested)
+
+    # --- without an editor
+
+    async def mender(self, checks: Checks) -> Mender:
+        """Mends files as they are on disk. Waits until the backends are there."""
+        from spark_lsp.engine.mend import Mender
+
+        await self.discovered()
+        await self._fleet.warmed_up()
+        return Mender(self._fleet, checks, self.config.actions.rounds, self._learner.reach, self._shown)
 
     def metrics_report(self) -> dict[str, Any]:
         index = self._learner.index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import aclosing, suppress
@@ -19,8 +20,11 @@ from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.ledger import Ledger
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.race import Alone, race
+from spark_lsp.engine.redacting import RedactingBackend
 from spark_lsp.engine.slots import Slots
 from spark_lsp.errors import BackendError, RequestRejected, SparkError
+from spark_lsp.privacy.redact import Redactor
+from spark_lsp.privacy.rules import rules
 from spark_lsp.routing.health import PERMANENT
 from spark_lsp.routing.route import Ask, Entrant, Policy, Route
 from spark_lsp.routing.router import Router
@@ -59,7 +63,7 @@ OUTAGE = "", BackendError
 """What is told when nobody answers any more."""
 
 TOLD_AGAIN = 600.0
-"""Seconds after which a fault that came back is told again."""
+"""Seconds after which a fault that came back is told again; a wrong key is told once."""
 
 
 class Fleet:
@@ -78,6 +82,8 @@ class Fleet:
         self._slots: dict[str, Slots] = {}
         self._models: tuple[str, ...] = ()
         self._policy = Policy()
+        self._redactor = Redactor(os.urandom(32))
+        self._redacts = True
         self._leader = ""
         self._changed_at = 0.0
         self._told: dict[tuple[str, type], float] = {}
@@ -93,11 +99,13 @@ class Fleet:
             await self._configure(config, learner)
 
     async def _configure(self, config: Config, learner: Learner) -> None:
+        self._redacts = config.privacy.redact_secrets
         wanted = {settings.name: settings for settings in config.backends if settings.kind != NAME}
         gone: list[Backend] = []
         for name in [name for name, settings in self._settings.items() if wanted.get(name) != settings]:
             del self._settings[name]
             self.router.health.forget(name)
+            self._forget_told(name)
             gone.append(self._backends.pop(name))
         backends: dict[str, Backend] = {}
         for name, settings in wanted.items():
@@ -119,7 +127,7 @@ class Fleet:
 
     def _make(self, settings: BackendSettings) -> Backend | None:
         try:
-            return make(settings)
+            return RedactingBackend(make(settings), self._redactor, lambda: self._redacts)
         except SparkError as error:
             self._warn(f"backend {settings.name!r} is left out: {error}")
             return None
@@ -151,10 +159,17 @@ class Fleet:
     async def connect(self, *, anew: bool = False) -> None:
         """Connect ahead of the first request."""
         try:
+            if self._redacts and self.names:
+                await asyncio.to_thread(rules)  # reading them takes longer than a key may
             connecting = [backend.connect(anew=anew) for backend in self._backends.values()]
             await asyncio.gather(self._ledger.read(), *connecting)
         finally:
             self._warm.set()
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether `connect` has ended: before that nobody knows who is there."""
+        return self._warm.is_set()
 
     async def warmed_up(self) -> bool:
         """Wait until `connect` has ended, a second at most. False when there was nothing to wait for."""
@@ -192,9 +207,13 @@ class Fleet:
         route = self.router.route(ask, time.monotonic(), self._ledger.barred())
         return Course(self, ask, route, [self._backends[name] for name in route.names], ask.lane)
 
+    def route(self, ask: Ask) -> Route:
+        """Whom one would ask about this now."""
+        return self.router.route(ask, time.monotonic(), self._ledger.barred(), learn=False)
+
     def ahead(self, ask: Ask, *, metered: bool) -> Course | None:
         """Whom to ask what nobody waits for: whoever would be asked anyway, if that is cheap there."""
-        route = self.router.route(ask, time.monotonic(), self._ledger.barred(), learn=False)
+        route = self.route(ask)
         name = next(iter(route.names), NAME)
         if not self.cheap(name, metered=metered):
             return None
@@ -231,7 +250,7 @@ class Fleet:
 
     def standing(self, lane: Lane) -> tuple[Route, dict[str, str]]:
         """Whom one would ask now with good hope, and why not the others."""
-        route = self.router.route(Ask(lane), time.monotonic(), self._ledger.barred(), learn=False)
+        route = self.route(Ask(lane))
         failing = [one for one in route.contenders if self.router.health.failing(one.name)]
         hopeful = tuple(one for one in route.contenders if one not in failing)
         out = {**route.out, **{one.name: "did not answer last time" for one in failing}}
@@ -274,9 +293,12 @@ class Fleet:
 
     def failed(self, name: str, error: BackendError) -> None:
         """A request to this one failed."""
-        now = time.monotonic()
-        if isinstance(error, PERMANENT | RequestRejected):
-            self._tell(name, error, (name, type(error)), now)
+        now, what = time.monotonic(), (name, type(error))
+        if isinstance(error, PERMANENT):
+            if what not in self._told:
+                self._tell(name, error, what, now)
+        elif isinstance(error, RequestRejected):
+            self._tell(name, error, what, now)
         elif not self._others(name, now):
             self._tell(name, error, OUTAGE, now)  # once, however many are down
         self._changed()
@@ -297,9 +319,14 @@ class Fleet:
             self._told[what] = now
             self._warn(f"{name}: {error.message}" + (f". {error.advice}" if error.advice else ""))
 
+    def _forget_told(self, name: str) -> None:
+        """What comes from now on is news."""
+        self._told = {what: told for what, told in self._told.items() if what[0] != name}
+
     def recovered(self, name: str) -> None:
         """It is there again."""
         log.info("%s is there again", name)
+        self._forget_told(name)
         self._changed()
 
     def spent(self, name: str, prompt_tokens: int, completion_tokens: int) -> None:

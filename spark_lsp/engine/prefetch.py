@@ -172,11 +172,12 @@ class Prefetcher:
 
     def may_read_on(self, backend: Backend) -> bool:
         """Whether this backend's streams may be read on behind what was asked for."""
-        return (
-            self._settings.enabled
-            and self._fleet.cheap(backend.name, metered=self._settings.metered)
-            and self._budget.left(time.monotonic()) > 0
-        )
+        return self.may_spend and self._fleet.cheap(backend.name, metered=self._settings.metered)
+
+    @property
+    def may_spend(self) -> bool:
+        """Whether anything may be said ahead of need now."""
+        return self._settings.enabled and self._budget.left(time.monotonic()) > 0
 
     def allowance(self, limit: int) -> Allowance:
         """What one stream may say ahead of need."""

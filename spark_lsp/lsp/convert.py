@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
-from spark_lsp.engine.engine import Change
+from spark_lsp.completion.next_edit import NextEdit
+from spark_lsp.engine.documents import Change
 from spark_lsp.engine.query import Query
 from spark_lsp.errors import RequestError
 from spark_lsp.text import Document, character_of, column_of
@@ -23,7 +25,10 @@ INVALID_PARAMS = -32602
 INVOKED = 1
 
 ACCEPT = "spark.accept"
-"""The command of each item; its arguments are the offer's name and the kind of hit that it was."""
+"""The command of each item. Its arguments: the offer's name, the kind of hit that it was, and how many UTF-16
+units of the item's text stand before the offer's own."""
+
+PARTIAL = "$/spark/inlineCompletion/partial"
 
 LONG_LINE = 1_000
 """Code points: past this an item repeats only the text from the cursor on, not the whole line."""
@@ -32,7 +37,18 @@ LONG_LINE = 1_000
 _Read = TypeVar("_Read", bound=Callable[..., Any])
 
 
-def _reads_params(read: _Read) -> _Read:
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An offer under the name by which a client speaks of it, and what it was the answer to."""
+
+    offer: Offer
+    name: str
+    hit: Hit
+    query: Query
+    document: Document
+
+
+def reads_params(read: _Read) -> _Read:
     """Params of another shape are the sender's fault, however the reading of them fails."""
 
     @wraps(read)
@@ -45,12 +61,12 @@ def _reads_params(read: _Read) -> _Read:
     return cast(_Read, checked)
 
 
-@_reads_params
+@reads_params
 def uri_of(params: Any) -> str:
     return _text(params["textDocument"]["uri"])
 
 
-@_reads_params
+@reads_params
 def opened(params: Any) -> tuple[str, str, int, str]:
     """didOpen -> (uri, language, version, text)."""
     document = params["textDocument"]
@@ -62,7 +78,7 @@ def opened(params: Any) -> tuple[str, str, int, str]:
     )
 
 
-@_reads_params
+@reads_params
 def changed(params: Any) -> tuple[str, int, list[Change]]:
     """didChange -> (uri, version, changes in the order to apply)."""
     document = params["textDocument"]
@@ -70,7 +86,13 @@ def changed(params: Any) -> tuple[str, int, list[Change]]:
     return _text(document["uri"]), _number(document["version"] or 0), changes
 
 
-@_reads_params
+@reads_params
+def invoked(params: Any) -> bool:
+    """Whether the user asked for this, by a key of its own."""
+    return bool((params.get("context") or {}).get("triggerKind") == INVOKED)
+
+
+@reads_params
 def inline_query(params: Any, document: Document) -> Query:
     """inlineCompletion -> Query, its snapshot taken from the document as it is now.
 
@@ -79,7 +101,7 @@ def inline_query(params: Any, document: Document) -> Query:
     """
     at, context = params["position"], params.get("context") or {}
     snapshot = document.snapshot(_number(at["line"]), _number(at["character"]))
-    automatic = context.get("triggerKind") != INVOKED
+    automatic = not invoked(params)
     selected = context.get("selectedCompletionInfo")
     if selected is None:
         return Query(snapshot, automatic)
@@ -94,49 +116,81 @@ def inline_query(params: Any, document: Document) -> Query:
     return Query(after, automatic, origin=snapshot, selected=(start, end))
 
 
-def inline_item(offer: Offer, name: str, hit: Hit, query: Query, document: Document) -> dict[str, Any]:
+def inline_item(candidate: Candidate) -> dict[str, Any]:
     """The InlineCompletionItem for an offer.
 
     The range starts at the line's start and the text repeats the line so far, so that the same
     item comes back unchanged from key to key while one types along: editors then keep it still.
     """
+    offer, query = candidate.offer, candidate.query
     seen, shown = query.snapshot, query.origin or query.snapshot
     kept = seen.line_before[: seen.column - offer.dedent]
     if query.selected is not None:
         start, end = query.selected
-        insert = kept[start:] + offer.text
+        kept = kept[start:]
     elif len(kept) > LONG_LINE:
         start, end = len(kept), shown.column
-        insert = offer.text
+        kept = ""
     else:
         start, end = 0, shown.column
-        insert = kept + offer.text
-    line = shown.lines[shown.line]
     return {
-        "insertText": insert,
-        "range": {
-            "start": {"line": shown.line, "character": character_of(line, start, document.encoding)},
-            "end": {
-                "line": shown.line,
-                "character": character_of(line, end + offer.absorbed, document.encoding),
-            },
+        "insertText": kept + offer.text,
+        "range": _range_of(candidate, start, end + offer.absorbed),
+        "command": {
+            "title": "Accepted",
+            "command": ACCEPT,
+            "arguments": [candidate.name, candidate.hit, _units(kept)],
         },
-        "command": {"title": "Accepted", "command": ACCEPT, "arguments": [name, hit]},
     }
 
 
-@_reads_params
+def own_range(candidate: Candidate) -> dict[str, Any]:
+    """What the offer's own text replaces, without what an item repeats of the line."""
+    offer, column = candidate.offer, candidate.query.snapshot.column
+    return _range_of(candidate, column - offer.dedent, column + offer.absorbed)
+
+
+def position_of(candidate: Candidate) -> dict[str, Any]:
+    """Where it was asked for."""
+    column = (candidate.query.origin or candidate.query.snapshot).column
+    start: dict[str, Any] = _range_of(candidate, column, column)["start"]
+    return start
+
+
+def _range_of(candidate: Candidate, start: int, end: int) -> dict[str, Any]:
+    """Columns of the cursor's line as a Range."""
+    shown, encoding = candidate.query.origin or candidate.query.snapshot, candidate.document.encoding
+    line = shown.lines[shown.line]
+    return {
+        "start": {"line": shown.line, "character": character_of(line, start, encoding)},
+        "end": {"line": shown.line, "character": character_of(line, end, encoding)},
+    }
+
+
+@reads_params
+def partial_token(params: Any) -> int | str | None:
+    """inlineCompletion -> what the client calls this request in partial results, None when it wants none."""
+    token = params.get("partialToken")
+    return token if token is None or isinstance(token, str) else _number(token)
+
+
+def partial_result(token: int | str, number: int, item: Any, done: bool) -> dict[str, Any]:
+    """The params of a partial result: the whole item so far."""
+    return {"token": token, "seq": number, "item": item, "done": done}
+
+
+@reads_params
 def command_call(params: Any) -> tuple[str, list[Any]]:
     """executeCommand -> (name, arguments)."""
     return _text(params["command"]), list(params.get("arguments") or [])
 
 
-@_reads_params
+@reads_params
 def offer_name(arguments: list[Any]) -> str:
     return _text(arguments[0])
 
 
-@_reads_params
+@reads_params
 def item_name(params: Any) -> str | None:
     """didShowCompletion -> the offer's name; None for an item that is not ours, or has lost its command."""
     command = params["item"].get("command")
@@ -145,19 +199,95 @@ def item_name(params: Any) -> str | None:
     return _text(command["arguments"][0])
 
 
-@_reads_params
+@reads_params
 def accepted_part(params: Any) -> tuple[str, int] | None:
-    """didPartiallyAcceptCompletion -> (the offer's name, code points of insertText that were not taken).
+    """didPartiallyAcceptCompletion -> (the offer's name, UTF-16 units of its own text that were taken).
 
-    None as for `item_name`. The client counts what was taken in UTF-16 units, whatever the position encoding;
-    here a line end is one.
+    None as for `item_name`. The client counts from the start of the item's text, in these units whatever the
+    position encoding; some send back nothing of the item but its command.
     """
-    text, units = _text(params["item"]["insertText"]), max(_number(params["acceptedLength"]), 0)
+    units = _number(params["acceptedLength"])
     name = item_name(params)
     if name is None:
         return None
-    left = text.encode("utf-16-le", "surrogatepass")[2 * units :]
-    return name, len(left.decode("utf-16-le", "ignore").replace("\r\n", "\n"))
+    return name, max(units - _number(params["item"]["command"]["arguments"][2]), 0)
+
+
+def code_points_behind(text: str, units: int) -> int:
+    """How many code points of the text come after so many UTF-16 units, a line end counted as one."""
+    behind = text.encode("utf-16-le", "surrogatepass")[2 * units :]
+    return len(behind.decode("utf-16-le", "ignore").replace("\r\n", "\n"))
+
+
+def of_copilot_family(options: Any) -> bool:
+    """Whether initializationOptions are those of a client of the Copilot family."""
+    return isinstance(options, dict) and isinstance(options.get("editorPluginInfo"), dict)
+
+
+@reads_params
+def inside_doc(params: Any) -> dict[str, Any]:
+    """getCompletions and getPanelCompletions -> params of inlineCompletion."""
+    doc = params["doc"]
+    return {"textDocument": {"uri": _text(doc["uri"])}, "position": doc["position"]}
+
+
+@reads_params
+def invoked_at(params: Any) -> dict[str, Any]:
+    """The params with the word that a user asked for it."""
+    return {**params, "context": {"triggerKind": INVOKED}}
+
+
+@reads_params
+def partial_result_token(params: Any) -> str | int | None:
+    token = params.get("partialResultToken")
+    return token if token is None or isinstance(token, str) else _number(token)
+
+
+@reads_params
+def panel_id(params: Any) -> str:
+    return _text(params["panelId"])
+
+
+@reads_params
+def uuid_of(params: Any) -> str:
+    return _text(params["uuid"])
+
+
+@reads_params
+def uuids_of(params: Any) -> list[str]:
+    return [_text(uuid) for uuid in params["uuids"]]
+
+
+@reads_params
+def accepted_uuid(params: Any) -> tuple[str, int | None]:
+    """notifyAccepted -> (the offer's name, UTF-16 units of its text that were taken, None for all)."""
+    units = params.get("acceptedLength")
+    return uuid_of(params), None if units is None else max(_number(units), 0)
+
+
+@reads_params
+def next_edit_query(params: Any) -> tuple[str, int, tuple[int, int]]:
+    """copilotInlineEdit -> (uri, version, the cursor's line and character)."""
+    document, at = params["textDocument"], params["position"]
+    return (
+        _text(document["uri"]),
+        _number(document["version"]),
+        (_number(at["line"]), _number(at["character"])),
+    )
+
+
+def next_edit_item(name: str, edit: NextEdit, document: Document, accept: str) -> dict[str, Any]:
+    line = document.lines[edit.line]
+    start, end = (character_of(line, column, document.encoding) for column in (edit.start, edit.end))
+    return {
+        "text": edit.new,
+        "range": {
+            "start": {"line": edit.line, "character": start},
+            "end": {"line": edit.line, "character": end},
+        },
+        "textDocument": {"uri": document.uri, "version": document.version},
+        "command": {"title": "Accepted", "command": accept, "arguments": [name]},
+    }
 
 
 def folder_of(uri: str) -> Path | None:
@@ -190,6 +320,11 @@ def _range(value: Any) -> tuple[int, int, int, int] | None:
         _number(end["line"]),
         _number(end["character"]),
     )
+
+
+def _units(text: str) -> int:
+    """UTF-16 units."""
+    return character_of(text, len(text), "utf-16")
 
 
 def _text(value: Any) -> str:

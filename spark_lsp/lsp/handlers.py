@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,33 +13,35 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from spark_lsp.engine.engine import Engine
+from spark_lsp.engine.growth import Stage
 from spark_lsp.engine.query import Answer, Query
-from spark_lsp.errors import RequestError
-from spark_lsp.lsp import convert
-from spark_lsp.lsp.protocol import NOT_INITIALIZED, Direct
+from spark_lsp.lsp import convert, next_edit
+from spark_lsp.lsp.actions import ACT, FREE, ActionHandlers
+from spark_lsp.lsp.convert import Candidate
+from spark_lsp.lsp.protocol import Direct
 from spark_lsp.text import Document, Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from spark_lsp.lsp.server import SparkServer
 
 log = logging.getLogger(__name__)
 
-InlineResult = dict[str, list[dict[str, Any]]]
+Written = Callable[[Sequence[Candidate]], Any]
+"""How the result of a request is written down: candidates, the best first, to what goes over the wire."""
+
+Token = int | str
+"""What a client calls a request in partial results."""
 
 SECTION = "spark"
 
 
-def register(server: SparkServer) -> None:
-    """Tell pygls and our protocol which function takes which method."""
-    _Handlers(server)
+class Handlers:
+    """Tells pygls and our protocol which function takes which method."""
 
-
-class _Handlers:
     def __init__(self, server: SparkServer) -> None:
         self._server = server
         self._encoding: Encoding = "utf-16"
+        self.settings_known = asyncio.Event()
 
         def feature(method: str, run: Callable[[Any], Any], options: Any = None) -> None:
             # pygls writes its notes onto the function, which a bound method does not allow.
@@ -63,7 +66,11 @@ class _Handlers:
                 "spark/metrics": self.metrics,
             }
         )
+        actions = ActionHandlers(server)
         self._command(convert.ACCEPT, self.accept)
+        self._command(ACT, actions.act)
+        self._command(FREE, actions.rewrite)
+        next_edit.register(server)
 
     def _command(self, name: str, run: Direct) -> None:
         # pygls advertises the command, our protocol runs it.
@@ -72,25 +79,26 @@ class _Handlers:
 
     @property
     def _engine(self) -> Engine:
-        engine = self._server.engine
-        if engine is None:
-            raise RequestError(NOT_INITIALIZED, "the session has not begun")
-        return engine
+        return self._server.session
 
     # --- the session
 
     def initialize(self, params: types.InitializeParams) -> None:
         settings = self._server.settings
         settings.initialization = params.initialization_options
+        self._server.copilot.begin(params.initialization_options)
         settings.workspace = next(iter(self._folders()), None)
         chosen = self._server.workspace.position_encoding
         self._encoding = next(name for name in get_args(Encoding) if name == chosen)
         self._server.engine = Engine(settings.load(self._server.warn), self._server)
 
     async def initialized(self, params: types.InitializedParams) -> None:
-        await self._engine.start(self._folders())
-        await self._register_dynamically()
-        await self._pull_settings()
+        try:
+            await self._engine.start(self._folders())
+            await self._register_dynamically()
+            await self._pull_settings()
+        finally:
+            self.settings_known.set()
 
     async def _register_dynamically(self) -> None:
         workspace = self._server.client_capabilities.workspace
@@ -179,26 +187,63 @@ class _Handlers:
 
     # --- answers
 
-    def inline_completion(self, params: Any) -> InlineResult | Coroutine[Any, Any, InlineResult]:
-        engine = self._engine
-        document = engine.document(convert.uri_of(params))
+    def inline_completion(self, params: Any) -> Any:
+        return self.ask(params, inline_items, listed=convert.invoked(params))
+
+    def ask(self, params: Any, write: Written, *, listed: bool) -> Any:
+        """The result for params of inlineCompletion, or a coroutine that comes to it.
+
+        `listed`: the user looks through all that is known.
+        """
+        document = self._engine.document(convert.uri_of(params))
         if document is None:
             log.info("asked about a document that is not open: %s", convert.uri_of(params))
-            return {"items": []}
+            return write(())
         query = convert.inline_query(params, document)
-        answer = engine.complete_now(query)
+        token = convert.partial_token(params) if self._server.settings.streaming else None
+        answer = self._engine.complete_now(query)
+        if answer is None or listed:
+            return self._ask_later(answer, query, document, write, token, listed=listed)
+        return write(self._candidates([answer], query, document, token))
+
+    async def _ask_later(
+        self,
+        answer: Answer | None,
+        query: Query,
+        document: Document,
+        write: Written,
+        token: Token | None,
+        *,
+        listed: bool,
+    ) -> Any:
         if answer is None:
-            return self._complete_later(query, document)
-        return self._items(answer, query, document)
+            answer = await self._engine.complete_later(query)
+        others = await self._engine.alternatives(answer, query) if listed else []
+        return write(self._candidates([answer, *others], query, document, token))
 
-    async def _complete_later(self, query: Query, document: Document) -> InlineResult:
-        return self._items(await self._engine.complete_later(query), query, document)
+    def _candidates(
+        self, answers: Sequence[Answer], query: Query, document: Document, token: Token | None
+    ) -> list[Candidate]:
+        """Those with an offer. The first one is shown, and grows where the client takes that."""
+        if token is not None:
+            self._engine.grow(answers[0], query, partial(self._tell_stage, token, query, document))
+        return [
+            self._candidate(each, query, document, shown=each is answers[0])
+            for each in answers
+            if each.offer is not None
+        ]
 
-    def _items(self, answer: Answer, query: Query, document: Document) -> InlineResult:
-        if answer.offer is None:
-            return {"items": []}
-        name = self._engine.reactions.remember(answer, query)
-        return {"items": [convert.inline_item(answer.offer, name, answer.hit, query, document)]}
+    def _candidate(self, answer: Answer, query: Query, document: Document, *, shown: bool) -> Candidate:
+        assert answer.offer is not None
+        name = self._engine.reactions.remember(answer, query, shown=shown)
+        return Candidate(answer.offer, name, answer.hit, query, document)
+
+    def _tell_stage(self, token: Token, query: Query, document: Document, stage: Stage) -> None:
+        item = None
+        if stage.answer.offer is not None:
+            item = convert.inline_item(self._candidate(stage.answer, query, document, shown=True))
+        params = convert.partial_result(token, stage.number, item, stage.done)
+        self._server.protocol.tell(convert.PARTIAL, params)
 
     # --- what became of them
 
@@ -214,12 +259,21 @@ class _Handlers:
         if part is None:
             log.info("a part was accepted of an item that is not ours, or has lost its command")
         else:
-            self._engine.reactions.accepted(*part)
+            name, taken = part
+            reactions = self._engine.reactions
+            reactions.accepted(name, convert.code_points_behind(reactions.text_of(name), taken))
 
-    def accept(self, arguments: list[Any]) -> None:
+    def accept(self, arguments: list[Any]) -> str:
         self._engine.reactions.accepted(convert.offer_name(arguments))
+        # Not null: copilot.vim in Neovim takes a response without a result for an error without words.
+        return "OK"
 
     # --- ours
 
     def metrics(self, params: Any) -> dict[str, Any]:
         return self._engine.metrics_report()
+
+
+def inline_items(candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """The result of inlineCompletion. Never null: editors leave old ghost text on the screen then."""
+    return {"items": [convert.inline_item(candidate) for candidate in candidates]}

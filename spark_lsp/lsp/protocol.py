@@ -20,7 +20,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from spark_lsp.errors import RequestError, SparkError
-from spark_lsp.lsp.convert import INVALID_PARAMS, command_call
+from spark_lsp.lsp.convert import INVALID_PARAMS, command_call, of_copilot_family
 from spark_lsp.lsp.framing import Message
 
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ class SparkProtocol(LanguageServerProtocol):
         if not isinstance(message_id, int | str) or message_id not in self._request_futures:
             log.info("ignored a response to nothing that was asked: %s", message_id)
             return
+        if self._request_futures[message_id].cancelled():
+            del self._request_futures[message_id]
+            return  # asked just before the end of the session
         try:
             response: Any = self.structure_message(message)
         except JsonRpcException as error:
@@ -203,6 +206,9 @@ class SparkProtocol(LanguageServerProtocol):
         )
 
     def _notice_typed(self, message: Message) -> None:
+        if message["method"] == types.INITIALIZED and message.get("params") is None:
+            # copilot.el sends it so, and without it the session would never begin.
+            message = {**message, "params": {}}
         try:
             notification: Any = self.structure_message(message)
         except JsonRpcException as error:
@@ -266,13 +272,28 @@ class SparkProtocol(LanguageServerProtocol):
         """A notification with plain params, for methods that the LSP does not define."""
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
+    async def apply_edit(self, label: str, edit: Any) -> types.ApplyWorkspaceEditResult:
+        """Have the client apply a plain WorkspaceEdit. Raises JsonRpcException when it does not answer."""
+        # pygls sends requests with typed params only.
+        params = self._converter.structure({"label": label, "edit": edit}, types.ApplyWorkspaceEditParams)
+        answer: types.ApplyWorkspaceEditResult = await self.send_request_async(
+            types.WORKSPACE_APPLY_EDIT, params
+        )
+        return answer
+
     # --- state
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Any:
         self._initialized = True
         self.trace = params.trace or types.TraceValue.Off
-        return (yield from super().lsp_initialize(params))
+        if params.capabilities.general is not None and of_copilot_family(params.initialization_options):
+            # Neovim offers UTF-8 for all its clients; these count in UTF-16, whatever was agreed on.
+            params.capabilities.general.position_encodings = None
+        result = yield from super().lsp_initialize(params)
+        # Not {}, as pygls has it: lsp-mode with property lists takes that for nil.
+        result.capabilities.inline_completion_provider = True
+        return result
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> Any:

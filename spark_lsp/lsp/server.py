@@ -15,10 +15,12 @@ from spark_lsp import __version__
 from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.status import StatusKind
 from spark_lsp.engine.tasks import Tasks
-from spark_lsp.lsp import handlers
+from spark_lsp.errors import RequestError
+from spark_lsp.lsp.copilot import Copilot
 from spark_lsp.lsp.framing import Message
+from spark_lsp.lsp.handlers import Handlers
 from spark_lsp.lsp.progress import Progress
-from spark_lsp.lsp.protocol import SparkProtocol
+from spark_lsp.lsp.protocol import NOT_INITIALIZED, SparkProtocol
 from spark_lsp.lsp.settings import SettingsSource
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,14 @@ class SparkServer(LanguageServer):
         self.tasks = Tasks()
         self.engine: Engine | None = None
         self.bar = Progress(self)
-        handlers.register(self)
+        self.copilot = Copilot(self, Handlers(self))
+
+    @property
+    def session(self) -> Engine:
+        """The engine. Raises RequestError before the client has said `initialize`."""
+        if self.engine is None:
+            raise RequestError(NOT_INITIALIZED, "the session has not begun")
+        return self.engine
 
     # --- transport.Session
 
@@ -69,6 +78,7 @@ class SparkServer(LanguageServer):
     def status(self, kind: StatusKind, message: str) -> None:
         log.info("status: %s, %s", kind, message)
         self.protocol.tell("spark/status", {"kind": kind, "message": message, "busy": False})
+        self.copilot.status(kind, message)
 
 
 def make_session(config_file: Path | None) -> Callable[[Callable[[Message], None]], SparkServer]:

@@ -330,7 +330,10 @@ FOREIGN: dict[str, tuple[Tree, tuple[str, ...]]] = {
         {"inline": {"enabled": False, "languages": {"python": False}}, "prefetch": {"enabled": False}},
         (),
     ),
-    "what is so already": ({"prefetch": {"metered": False}, "actions": {"verify": ["ruff", "pyright"]}}, ()),
+    "what is so already": (
+        {"prefetch": {"metered": False}, "actions": {"verify": list(Config().actions.verify)}},
+        (),
+    ),
     "a language that you switched off": (
         {"inline": {"languages": {"markdown": True}}},
         ("inline.languages.markdown",),

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from spark_lsp.backends.fake import FakeBackend
 from spark_lsp.config import BackendSettings, Config, RoutingSettings, WorkspaceSettings
 from spark_lsp.engine import fleet
 from spark_lsp.engine.course import Course
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.redacting import RedactingBackend
 from spark_lsp.errors import (
     BackendError,
     NoSuchModel,
@@ -101,6 +101,19 @@ async def test_the_same_is_not_told_twice(garage: Garage) -> None:
     assert garage.told == ["c: c is down", "a: too long"]
 
 
+async def test_a_wrong_key_is_told_once_until_it_is_another_one(
+    garage: Garage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "TOLD_AGAIN", -1.0)
+    for _ in range(3):
+        garage.fleet.failed("a", Unauthorized("no", advice="set A_KEY"))
+    assert garage.told == ["a: no. set A_KEY"]
+    first, *others = CONFIG.backends
+    await garage.configure(replace(CONFIG, backends=(replace(first, api_key_env="B_KEY"), *others)))
+    garage.fleet.failed("a", Unauthorized("no", advice="set B_KEY"))
+    assert garage.told == ["a: no. set A_KEY", "a: no. set B_KEY"]
+
+
 async def test_what_nobody_waits_for_is_no_decision_and_earns_no_hedge(garage: Garage) -> None:
     course = garage.fleet.ahead(Ask(), metered=False)
     assert course is not None
@@ -166,7 +179,7 @@ async def test_questions_that_come_while_settings_change_are_for_those_that_are_
             names.append([backend.name for backend in garage.course().backends])
 
     first = garage.course().backends[0]
-    assert isinstance(first, FakeBackend)
+    assert isinstance(first, RedactingBackend)
     first.aclose = slowly  # type: ignore[method-assign]  # closing takes a moment
     await garage.configure(replace(CONFIG, backends=CONFIG.backends[1:]))
     assert names == [["b", "c"]] * 3

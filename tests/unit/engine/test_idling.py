@@ -10,7 +10,8 @@ import pytest
 
 from spark_lsp.config import BackendSettings, Config, WorkspaceSettings
 from spark_lsp.engine import fleet
-from spark_lsp.engine.engine import Change, Engine
+from spark_lsp.engine.documents import Change
+from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.status import StatusKind
 from tests.unit.backends.strict import StrictServer
 

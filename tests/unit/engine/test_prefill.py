@@ -12,6 +12,7 @@ from spark_lsp.config import BackendSettings, CacheSettings, Config, PrefetchSet
 from spark_lsp.engine import engine, fleet
 from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.query import Query
+from spark_lsp.engine.redacting import RedactingBackend
 from spark_lsp.values import Prompt
 from tests.unit.engine.test_idling import Nobody, until
 
@@ -44,8 +45,9 @@ def begun(monkeypatch: pytest.MonkeyPatch, *, metered: bool = False, enabled: bo
 
 def reader(session: Engine) -> ReadsAhead:
     [backend] = session._fleet._backends.values()
-    assert isinstance(backend, ReadsAhead)
-    return backend
+    assert isinstance(backend, RedactingBackend)
+    assert isinstance(backend.asked, ReadsAhead)
+    return backend.asked
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from lsprotocol import types
 from spark_lsp.config import Config
 from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.status import StatusKind
+from spark_lsp.lsp import convert
 from spark_lsp.lsp.server import SparkServer
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -46,3 +47,8 @@ async def test_the_metrics() -> None:
     engine = Engine(Config(), NobodyListens())
     assert first_column("The metrics object") == set(engine.metrics_report())
     await engine.close()
+
+
+def test_the_partial_result() -> None:
+    assert first_column("An answer that grows") == set(convert.partial_result("t", 0, None, done=True))
+    assert convert.PARTIAL in first_column("What it sends")
