@@ -1,0 +1,1 @@
+"""What `bench actions` measures: how fast code actions are, and how right."""
