@@ -50,11 +50,21 @@ def cache() -> None:
     importlib.import_module("benchmarks.cache").main([])
 
 
+def editors() -> None:
+    importlib.import_module("benchmarks.editors").main([])
+
+
+def privacy() -> None:
+    importlib.import_module("benchmarks.privacy").main()
+
+
 TABLES: dict[str, Callable[[], None]] = {
     "overhead": overhead,
     "predictor": predictor,
     "backends": backends,
     "cache": cache,
+    "editors": editors,
+    "privacy": privacy,
 }
 
 

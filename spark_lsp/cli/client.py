@@ -48,7 +48,7 @@ class Client:
     `settings` is what `workspace/configuration` is answered with, by section; `patience` is how many
     seconds an answer may take. `on` registers a handler for a notification or a request of the server;
     what it returns is the answer. Notifications without a handler wait in `notifications` as
-    (method, params).
+    (method, params). `heard` is told of each message that the server begins.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Client:
         self._folders: list[dict[str, str]] = []
         self.capabilities: dict[str, Any] = {}
         self.notifications: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self.heard: Callable[[str, Any], None] = lambda method, params: None
         self._handlers: dict[str, Handler] = {
             "workspace/configuration": self._configuration,
             "workspace/workspaceFolders": lambda _: self._folders,
@@ -231,7 +232,9 @@ class Client:
     def _receive(self, message: dict[str, Any]) -> None:
         if "method" not in message:
             self._settle(message)
-        elif "id" in message:
+            return
+        self.heard(message["method"], message.get("params"))
+        if "id" in message:
             self._send({"id": message["id"], **self._answer(message)})
         elif handler := self._handlers.get(message["method"]):
             handler(message.get("params"))

@@ -46,6 +46,10 @@ def server(
     log_level: Annotated[
         str, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
     ] = "warning",
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the session down, texts and all, for `spark-lsp replay`."),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Without a command: the language server."""
@@ -55,8 +59,10 @@ def server(
         context.default_map = {
             "demo": named,
             "complete": named,
+            "fix": named,
             "doctor": named,
             "config": named,
+            "replay": named,
             "bench": {"predictor": named},
         }
         return
@@ -68,7 +74,9 @@ def server(
         return
     from spark_lsp.cli.serve import serve
 
-    raise typer.Exit(serve(tcp=tcp, ws=ws, config=config, log_file=log_file, log_level=log_level))
+    raise typer.Exit(
+        serve(tcp=tcp, ws=ws, config=config, log_file=log_file, log_level=log_level, record=record)
+    )
 
 
 @app.command()
@@ -95,6 +103,39 @@ def complete(
     from spark_lsp.cli.complete import run
 
     raise typer.Exit(asyncio.run(run(target, as_json=as_json, config_file=config)))
+
+
+@app.command()
+def fix(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME|FILE",
+            help="Who says what is wrong: ruff, pyright, mypy, tsc, ..., or a file: SARIF or a checker's "
+            "output. Default: all of actions.verify.",
+        ),
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the files; the old ones are kept.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print a patch and write nothing: the default.")
+    ] = False,
+    verify: Annotated[
+        str | None,
+        typer.Option(metavar="CMD", help="A command that has to pass with each fix, such as 'pytest -q'."),
+    ] = None,
+    as_json: AsJson = False,
+    sarif: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was found and its fixes as SARIF, too.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Fix what a checker finds, check each fix, and print a patch or write the files."""
+    from spark_lsp.cli.fix import Options, run
+
+    options = Options(source, apply, diff, verify, as_json, sarif, config)
+    raise typer.Exit(asyncio.run(run(paths, options)))
 
 
 @app.command()
@@ -125,12 +166,38 @@ def config(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the settings page.")] = False,
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Say what is wrong with a file.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the settings in force.")] = False,
+    sent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE:LINE:COL", help="With --show: what would be sent from there, and to whom."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --sent: print one JSON object.")] = False,
     config: ConfigFile = None,
 ) -> None:
     """Print, check or explain the settings."""
+    if sent is not None:
+        from spark_lsp.cli.sent import run as run_sent
+
+        raise typer.Exit(asyncio.run(run_sent(sent, as_json=as_json, config_file=config)))
     from spark_lsp.cli.config import run
 
     raise typer.Exit(run(schema=schema, markdown=markdown, check=check, show=show, config_file=config))
+
+
+@app.command()
+def replay(
+    session: Annotated[Path, typer.Argument(metavar="SESSION", help="What `--record` wrote.")],
+    as_json: AsJson = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="A settings file; your own are not used."),
+    ] = None,
+) -> None:
+    """Run a recorded session against the server, and say what it answers differently."""
+    from spark_lsp.cli.replay import run
+
+    raise typer.Exit(asyncio.run(run(session, as_json=as_json, config_file=config)))
 
 
 @app.command("fake-server")
@@ -155,6 +222,10 @@ def fake_server(
     wrong: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="How much of what the oracle says is wrong.")
     ] = 0.0,
+    edits: Annotated[
+        str,
+        typer.Option(metavar="MODE", help="Asked to change a file of the oracle: right, nearly, wrong, ..."),
+    ] = "",
     seed: Annotated[
         int, typer.Option(help="Draws the jitter, the lateness, the faults and the mistakes.")
     ] = 0,
@@ -178,6 +249,7 @@ def fake_server(
                 slots=slots,
                 seed=seed,
                 wrong=wrong,
+                edits=edits,
             )
         )
     )
@@ -276,4 +348,35 @@ def routing(
     from spark_lsp.cli.bench_routing import Options, run
 
     options = Options(seed, quick, simulate_only, requests, simulated)
+    raise typer.Exit(run(options, as_json=as_json, files=report or []))
+
+
+@bench.command()
+def actions(
+    as_json: AsJson = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="HumanEvalPack: python.jsonl.gz and js.jsonl.gz. Its tests are run."
+        ),
+    ] = None,
+    problems: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Of each of its languages the first N; 0 is all.")
+    ] = 0,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The planted faults; default: those of this checkout.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Less exact, and with few of the faults.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """How fast code actions are, and how right: with models that lie, and with that of the settings."""
+    from spark_lsp.cli.bench_actions import Options, run
+
+    options = Options(faults, data, problems, config, quick)
     raise typer.Exit(run(options, as_json=as_json, files=report or []))

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -157,10 +157,12 @@ def _row(checkup: Checkup) -> dict[str, Any]:
 def _absent(name: str) -> dict[str, str]:
     preset = PRESETS[name]
     if preset.ports:
-        how = f"start it on port {' or '.join(map(str, preset.ports))}"
+        ports = " or ".join(map(str, preset.ports))
+        needs, way, how = "ports", f"{preset.title} on {ports}", f"start it on port {ports}"
     else:
-        how = f"set {preset.settings['api_key_env']}"
-    return {"preset": name, "title": preset.title, "advice": how}
+        key = preset.settings["api_key_env"]
+        needs, way, how = "key", f"{key} ({preset.title})", f"set {key}"
+    return {"preset": name, "title": preset.title, "advice": how, "needs": needs, "way": way}
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -189,9 +191,23 @@ def _print(report: dict[str, Any]) -> None:
     else:
         for lane, names in report["lanes"].items():
             console.print(f"{lane}: {', '.join(names) or 'nobody'}", highlight=False, markup=False)
-    if report["not_found"]:
-        ways = "; ".join(f"{row['title']}: {row['advice']}" for row in report["not_found"])
-        console.print(f"\nNot found. {ways}.", highlight=False, markup=False, soft_wrap=True)
+    for line in _what_else(report):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _what_else(report: Mapping[str, Any]) -> Iterator[str]:
+    """What could be used, and what it takes."""
+    absent = report["not_found"]
+    if len(report["backends"]) == 1 and report["backends"][0]["name"] == NAME:
+        yield "\nNo model yet: the embedded predictor answers, from the files of your workspace. For a model,"
+    elif absent:
+        yield "\nNot found:"
+    for what, key in (("set a key", "key"), ("or start a server on this machine", "ports")):
+        ways = ", ".join(row["way"] for row in absent if row["needs"] == key)
+        if ways:
+            yield f"  {what}: {ways}"
+    if absent:
+        yield "or name one in the settings: docs/backends.md has all of them."
 
 
 def _print_explained(console: Console, explained: dict[str, Any]) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from spark_lsp.errors import MissingExtra, SparkError, UsageError
 
+FILES = ("--config", "--log-file", "--record")
+"""Options of the server that take a file's name."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
@@ -29,11 +32,12 @@ def _run(arguments: Sequence[str]) -> int:
     if options is not None:
         from spark_lsp.cli.serve import serve
 
-        config, log_file = options.get("--config"), options.get("--log-file")
+        files = {name: Path(options[name]) for name in FILES if name in options}
         return serve(
-            config=None if config is None else Path(config),
-            log_file=None if log_file is None else Path(log_file),
+            config=files.get("--config"),
+            log_file=files.get("--log-file"),
             log_level=options.get("--log-level"),
+            record=files.get("--record"),
         )
     from spark_lsp.cli.commands import app
 
@@ -42,7 +46,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _plain_server_options(arguments: Sequence[str]) -> dict[str, str] | None:
-    """The options of `spark-lsp [--stdio] [--config FILE] [--log-file FILE] [--log-level LEVEL]`, else None.
+    """The options of `spark-lsp [--stdio]` and of no other command, else None.
 
     This is how editors start the server, and it need not wait for the commands' parser to be imported.
     """
@@ -54,7 +58,7 @@ def _plain_server_options(arguments: Sequence[str]) -> dict[str, str] | None:
         word = rest.pop(0)
         if word == "--stdio":
             continue
-        if word not in ("--config", "--log-file", "--log-level") or not rest:
+        if word not in (*FILES, "--log-level") or not rest:
             return None
         options[word] = rest.pop(0)
     return options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from spark_lsp.cli.files import check_settings_file
 from spark_lsp.errors import UsageError
 
 LEVELS = ("debug", "info", "warning", "error")
+
+RECORD = "SPARK_LSP_RECORD"
+"""The variable that means --record, for clients whose command cannot be changed."""
 
 
 def serve(
@@ -21,6 +25,7 @@ def serve(
     config: Path | None = None,
     log_file: Path | None = None,
     log_level: str | None = None,
+    record: Path | None = None,
 ) -> int:
     """Serve until the client leaves, or for ever over TCP and WebSocket. Returns the exit status.
 
@@ -28,15 +33,19 @@ def serve(
     """
     start_logging(log_file, log_level or "warning")
     check_settings_file(config)
+    if record is None and RECORD in os.environ:
+        record = Path(os.environ[RECORD])
+    if record is not None and (tcp is not None or ws is not None):
+        raise UsageError(f"one session is recorded: --record and ${RECORD} go with --stdio")
     # Everything imported lives as long as the process: collecting while it comes in is wasted, and
     # not looking at it again makes each later collection, and so the slowest keystrokes, shorter.
     gc.disable()
     from spark_lsp.lsp.server import make_session
-    from spark_lsp.lsp.transport import serve_stdio, serve_tcp, serve_ws
+    from spark_lsp.lsp.transport import MakeSession, serve_stdio, serve_tcp, serve_ws
 
     gc.freeze()
     gc.enable()
-    sessions = make_session(config)
+    sessions: MakeSession = make_session(config)
     if tcp is not None:
         host, port = address("--tcp", tcp)
         asyncio.run(serve_tcp(sessions, host, port, lambda where: _announce(f"tcp://{where}")))
@@ -45,6 +54,11 @@ def serve(
         host, port = address("--ws", ws)
         asyncio.run(serve_ws(sessions, host, port, lambda where: _announce(f"ws://{where}")))
         return 0
+    if record is not None:
+        from spark_lsp.lsp.recording import Recording, recorded
+
+        sessions = recorded(sessions, Recording.at(record))
+        print(f"spark-lsp: recording in {record}, with the texts of all documents", file=sys.stderr)
     return asyncio.run(serve_stdio(sessions, sys.stdin.buffer, sys.stdout.buffer))
 
 

@@ -195,7 +195,8 @@ class Runner:
                 changed = other_model or self.backend.fim != asked[1]
                 if self.spoke_at is not None or not changed or not left:
                     log.info("%s: %s", self.backend.name, error)  # the user is told by who keeps the record
-                    attempt.failed(error)
+                    if not self.stalled:  # that was its failure already
+                        attempt.failed(error)
                     raise
             finally:
                 attempt.ended()

@@ -97,7 +97,9 @@ class Health:
         # One that lists its models and then fails again is not judged by its lists any more.
         breaker.away = isinstance(error, AWAY) and not breaker.reached
         breaker.reached = False
-        breaker.why = error.message
+        # It says how to mend what will not mend itself: the status is there when the message is gone.
+        mend = error.advice if isinstance(error, PERMANENT) else ""
+        breaker.why = f"{error.message} ({mend})" if mend else error.message
         breaker.until = now + _rest(error, breaker.faults, LONGEST_REST_PAID if paid else LONGEST_REST)
 
     def forget(self, name: str) -> None:

@@ -74,11 +74,11 @@ class Session:
         return list(result.items)
 
     async def ghost(self, uri: str, line: int, character: int, **options: Any) -> str:
-        """What would be seen at the cursor: the item's text less what stands before the cursor."""
+        """What would be seen at the cursor: the first item's text less what stands before the cursor."""
         items = await self.complete(uri, line, character, **options)
         if not items:
             return ""
-        [item] = items
+        item = items[0]
         assert isinstance(item.insert_text, str)
         assert item.range is not None
         assert item.range.start.line == item.range.end.line == line
@@ -86,7 +86,7 @@ class Session:
 
     async def metrics(self) -> Any:
         """As plain data: pygls makes objects of results that it does not know."""
-        return _plain(await self.client.protocol.send_request_async("spark/metrics", {}))
+        return plain(await self.client.protocol.send_request_async("spark/metrics", {}))
 
     async def learned(self) -> None:
         for _ in range(200):
@@ -96,11 +96,11 @@ class Session:
         raise AssertionError("the workspace was not learned in 10 seconds")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if hasattr(value, "_fields"):
-        return {name: _plain(item) for name, item in zip(value._fields, value, strict=True)}
+        return {name: plain(item) for name, item in zip(value._fields, value, strict=True)}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 
@@ -133,7 +133,7 @@ class Sessions:
         client.feature(types.CLIENT_REGISTER_CAPABILITY)(
             lambda params: registrations.extend(params.registrations)
         )
-        client.feature("spark/status")(lambda status: statuses.append(_plain(status)))
+        client.feature("spark/status")(lambda status: statuses.append(plain(status)))
         await client.start_io(*command)
         try:
             result = await client.initialize_session(

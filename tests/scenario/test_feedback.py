@@ -44,7 +44,7 @@ class Person:
     @classmethod
     async def at(cls, session: Session, name: str = "shop") -> Person:
         uri = session.open(f"{name}.py", START)
-        [item] = await session.complete(uri, LINE, COLUMN, invoked=True)
+        item, *_ = await session.complete(uri, LINE, COLUMN, invoked=True)
         assert item.insert_text == "    " + GHOST
         return cls(session, uri, item)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenario.conftest import SERVER
+from tests.scenario.conftest import SERVER, until
 from tests.scenario.raw import INITIALIZE, INITIALIZED, Raw, notification, raw_server, raw_session, request
 
 WITHIN = 2.0  # seconds
@@ -65,13 +65,14 @@ async def test_a_file_as_stdin_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX")
-async def test_it_ends_when_its_parent_is_killed() -> None:
+async def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     """A parent that is killed closes nothing politely, and here another process holds its pipe open."""
     reading, writing = os.pipe()
+    said = tmp_path / "said"
     parent_code = (
         "import subprocess, sys\n"
-        f"pipe = {reading}\n"
-        f"child = subprocess.Popen({SERVER!r}, stdin=pipe, stdout=subprocess.DEVNULL, pass_fds=[pipe])\n"
+        f"pipe, said = {reading}, open({str(said)!r}, 'w')\n"
+        f"child = subprocess.Popen({SERVER!r}, stdin=pipe, stdout=said, pass_fds=[pipe])\n"
         "print(child.pid, flush=True)\n"
         "child.wait()\n"
     )
@@ -81,7 +82,7 @@ async def test_it_ends_when_its_parent_is_killed() -> None:
     assert parent.stdout is not None
     child = int(await parent.stdout.readline())
     os.write(writing, INITIALIZE)
-    await asyncio.sleep(1.0)
+    await until(lambda: said.stat().st_size > 0, 30)
     assert _runs(child)
     parent.send_signal(signal.SIGKILL)
     await parent.wait()

@@ -151,7 +151,9 @@ async def test_the_first_of_several_ports(nearby: Nearby) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [hangs_up, speaks_no_http, answers(b"", "404 Not Found"), answers(b"\xff\x00")], ids=str
+    "fault",
+    [hangs_up, speaks_no_http, answers(b"", "404 Not Found"), answers(b"\xff\x00")],
+    ids=["hangs up", "no HTTP", "not found", "bytes"],
 )
 async def test_what_is_no_sign_is_passed_over(nearby: Nearby, fault: Answer) -> None:
     odd, good = await nearby.serve(fault), await nearby.serve(answers(b"me"))

@@ -218,6 +218,7 @@ HERE = f"http://127.0.0.1:{closed_port()}"
         ("http://127.0.0.1:1/v1", {"http_proxy": HERE}, None),
         ("http://[::1]:1/v1", {"http_proxy": HERE}, None),
     ],
+    ids=map(str, range(14)),  # the port is another one each time
 )
 def test_which_proxy(
     url: str, environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch

@@ -533,3 +533,23 @@ def test_what_is_said_of_other_lines_is_nothing(
     assert editor.verdicts == []
     accept(editor)
     assert [one.kind for one in editor.verdicts] in (["taken"], ["typed"])
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted"),
+    [
+        ([], False),
+        ([put("alp")], False),
+        ([put("alpha()")], True),
+        ([typed("alpha()")], True),
+    ],
+)
+def test_what_was_taken_cannot_be_turned_down(steps: list[Step], wanted: bool) -> None:
+    """copilot.lua turns down all that it has shown when a buffer is unloaded."""
+    editor = Editor("|")
+    editor.show(Offer("alpha()"))
+    for step in steps:
+        step(editor)
+    assert editor.feedback.turned_down("1") is not wanted
+    editor.put("something else")
+    assert "ignored" not in editor.said(), "it is judged once"
