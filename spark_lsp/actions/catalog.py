@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from spark_lsp.actions.scope import block_of, definition_of
+from spark_lsp.actions.scope import block_of, is_definition
 from spark_lsp.actions.suite import FRAMEWORKS, is_test
 from spark_lsp.values import Diagnostic
 
@@ -87,6 +87,9 @@ KINDS = tuple(dict.fromkeys(action.kind for action in CATALOG))
 REWRITE = Action("rewrite", "{instruction}", "refactor.rewrite", "rewrite", form="lines")
 """A free instruction: offered by no menu, run by the command `spark.rewrite`."""
 
+_HINT = re.compile(r"pass|\.\.\.|Implemented|implemented|todo!|TODO|FIXME")
+"""Stands in every stub: a look at a whole block that is quick to say no."""
+
 _STUB = re.compile(
     r"^\s*(?:pass|\.\.\.|return NotImplemented)\s*(?:#.*)?$|\bNotImplementedError\b"
     r"|\b(?:todo|unimplemented)!\(|[Nn]ot (?:yet )?implemented|(?:#|//|/\*|--|<!--|^\s*\*)\s*(?:TODO|FIXME)\b"
@@ -146,8 +149,10 @@ def offers(
     first, last = min(asked.first, len(lines) - 1), min(asked.last + 1, len(lines))
     if not any(line.strip() for line in lines[first:last]):
         return
+    around = block_of(lines, asked.first, asked.last + 1)
+    place = _Place(lines[around.start : around.stop], language, path, asked.selected)
     for action in wanted:
-        if action.about == "range" and (reason := _fits(action, lines, language, path, asked)) is not None:
+        if action.about == "range" and (reason := place.against(action)) is not None:
             yield Offered(action, action.title, first, last, disabled=reason)
 
 
@@ -176,25 +181,33 @@ def _is_wanted(action: Action, language: str, only: Sequence[str]) -> bool:
     return not only or any(action.kind == kind or action.kind.startswith(f"{kind}.") for kind in only)
 
 
-def _fits(action: Action, lines: Sequence[str], language: str, path: str, asked: Range) -> str | None:
-    """Why it cannot be had here, "" when it can, None where nobody would look for it."""
-    first, last = asked.first, asked.last + 1
-    match action.where:
-        case "selection":
-            return "" if asked.selected else None
-        case "definition":
-            return "" if definition_of(lines, first, last) is not None else None
-        case "stub":
-            block = block_of(lines, first, last)
-            return "" if any(map(_STUB.search, lines[block.start : block.stop])) else None
-        case "subject":
-            if definition_of(lines, first, last) is None or is_test(path):
-                return None
-            return (
-                "" if language in FRAMEWORKS else f"where tests of {language or 'this'} belong is not known"
-            )
-        case _:
-            return ""
+class _Place:
+    """What the actions about a range look at: each thing once, as all of them are asked."""
+
+    def __init__(self, block: Sequence[str], language: str, path: str, selected: bool) -> None:
+        self._block = block
+        self._is_definition = is_definition(block)
+        self._language = language
+        self._path = path
+        self._selected = selected
+
+    def against(self, action: Action) -> str | None:
+        """Why it cannot be had here, "" when it can, None where nobody would look for it."""
+        match action.where:
+            case "selection":
+                return "" if self._selected else None
+            case "definition":
+                return "" if self._is_definition else None
+            case "stub":
+                hinted = _HINT.search("\n".join(self._block)) is not None
+                return "" if hinted and any(map(_STUB.search, self._block)) else None
+            case "subject":
+                if not self._is_definition or is_test(self._path):
+                    return None
+                known = self._language in FRAMEWORKS
+                return "" if known else f"where tests of {self._language or 'this'} belong is not known"
+            case _:
+                return ""
 
 
 def _told_apart(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:

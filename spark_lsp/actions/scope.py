@@ -66,8 +66,12 @@ def block_of(lines: Sequence[str], first: int, last: int) -> range:
 def definition_of(lines: Sequence[str], first: int, last: int) -> range | None:
     """The innermost definition around these lines, None outside of all."""
     block = block_of(lines, first, last)
-    body = next((line for line in lines[block.start : block.stop] if not _LEADS.match(line)), "")
-    return block if _DEFINITION.match(body) else None
+    return block if is_definition(lines[block.start : block.stop]) else None
+
+
+def is_definition(block: Sequence[str]) -> bool:
+    """Whether a block of lines is one, and not a paragraph outside of all."""
+    return _DEFINITION.match(next((line for line in block if not _LEADS.match(line)), "")) is not None
 
 
 def header_of(lines: Sequence[str]) -> range:
