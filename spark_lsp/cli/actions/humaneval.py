@@ -45,7 +45,7 @@ def _planted(row: dict[str, Any], ending: str) -> Planted:
     line = next(
         (number for number, text in enumerate(head, 1) if re.search(rf"\b{re.escape(name)}\b", text)), 1
     )
-    doc = " ".join(row["docstring"].split())
+    doc = " ".join(row["docstring"].split()).rstrip(".") or "what its tests say"
     return Planted(
         file=re.sub(r"\W", "_", row["task_id"]).lower() + ending,
         kind=_kind(row["bug_type"]),
@@ -53,7 +53,7 @@ def _planted(row: dict[str, Any], ending: str) -> Planted:
         faulty=_ended(declaration + row["buggy_solution"]),
         fixed=_ended(declaration + row["canonical_solution"]),
         line=line,
-        says=f"{name} fails its test ({row['failure_symptoms']}). It should do this: {doc}",
+        says=f"{name} fails its test ({row['failure_symptoms']}). It should do this: {doc}.",
         test=row["test"],
     )
 

@@ -28,8 +28,8 @@ from spark_lsp.values import Diagnostic
 DIAGNOSTICS = 200
 LISTS, QUICK_LISTS = 500, 20
 
-WARMING = 20
-"""Lists that are not measured, while the server reads the workspace and its own modules."""
+WARMING = 100
+"""Lists that are not measured, while a server that has just started loads what it needs."""
 
 READY, QUICK_READY = 20, 3
 """Fixes that are asked ahead."""

@@ -9,8 +9,17 @@ from rich.table import Table
 from spark_lsp.cli.typing.reading import Report, inside, number, part, percent, rows, value
 from spark_lsp.cli.typing.tables import Grid, table, written
 
-COUNTS = ("faults", "fixed", "verified", "unverified", "refused", "verified_and_wrong", "outside")
-HEADINGS = ("faults", "fixed", "verified", "unverified", "refused", "verified, wrong", "outside")
+COUNTS = ("faults", "fixed", "verified", "unverified", "refused", "verified_and_wrong", "outside", "calls")
+HEADINGS = (
+    "faults",
+    "fixed",
+    "verified",
+    "unverified",
+    "refused",
+    "verified, wrong",
+    "outside",
+    "a call in it",
+)
 
 
 def tables(report: Report) -> list[Table]:

@@ -92,7 +92,14 @@ def test_a_model_of_the_settings(tmp_path: Path) -> None:
 
 def outcome(outcome: str, *, fixed: bool, outside: list[str] | None = None) -> dict[str, Any]:
     kind = "missing logic" if fixed else "wrong value"
-    return {"outcome": outcome, "fixed": fixed, "outside": outside or [], "kind": kind, "took_ms": 2.0}
+    return {
+        "outcome": outcome,
+        "fixed": fixed,
+        "outside": outside or [],
+        "kind": kind,
+        "call": fixed,
+        "took_ms": 2.0,
+    }
 
 
 OUTCOMES = [
@@ -105,8 +112,17 @@ OUTCOMES = [
 
 def test_outcomes_are_counted() -> None:
     found = counted(OUTCOMES)
-    counts = ("faults", "fixed", "verified", "unverified", "refused", "verified_and_wrong", "outside")
-    assert [found[name] for name in counts] == [4, 2, 2, 1, 1, 1, 1]
+    counts = (
+        "faults",
+        "fixed",
+        "verified",
+        "unverified",
+        "refused",
+        "verified_and_wrong",
+        "outside",
+        "calls",
+    )
+    assert [found[name] for name in counts] == [4, 2, 2, 1, 1, 1, 1, 2]
     assert [row["kind"] for row in found["kinds"]] == ["missing logic", "wrong value"]
 
 
