@@ -75,7 +75,7 @@ def settings(*backends: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Nothing is asked ahead and each answer is waited for, so that a test can count; no predictor."""
     base: dict[str, Any] = {
         "backend": list(backends),
-        "routing": {"strategy": "ordered", "stall_ms": 300},
+        "routing": {"strategy": "ordered", "stall_ms": 150},
         "inline": {"deadline_ms": 10_000, "debounce_ms": 0, "without": ["pieces"]},
         "prefetch": {"enabled": False},
         "workspace": {"enabled": False},
