@@ -40,6 +40,8 @@ class Place(Protocol):
     @property
     def reach(self) -> asyncio.Task[Reach]: ...
 
+    async def known_reach(self) -> Reach: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -232,8 +234,8 @@ class Actions:
         place = self._find(chosen.uri)
         if place is None:
             raise Outdated("the document is not open any more")
-        await asyncio.shield(place.reach)
         await self._actor.ready()
+        await place.known_reach()
         order = self._order_of(chosen, place)
         against = self._actor.against(chosen.uri, order.language, order.reach)
         if against:

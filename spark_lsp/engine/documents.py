@@ -33,3 +33,12 @@ class Open:
     changed_at: float
     unanswered: bool = False
     resting: asyncio.TimerHandle | None = None
+
+    async def known_reach(self) -> Reach:
+        """`reach` once it is known. Folders and settings that come meanwhile have it looked up anew: what was
+        waited for first is not true any more then."""
+        while True:
+            looking = self.reach
+            reach = await asyncio.shield(looking)
+            if looking is self.reach:
+                return reach

@@ -245,7 +245,7 @@ class Engine:
             self._looking = self._tasks.start(self._discover(), "discover")
 
     async def _restore(self, entry: Open, uri: str, language: str) -> None:
-        if await asyncio.shield(entry.reach) == "process":
+        if await entry.known_reach() == "process":
             # It may have been kept before an ignore file came to list it.
             self._memory.forget(uri)
             return
@@ -257,7 +257,7 @@ class Engine:
 
     async def _prefill(self, entry: Open, snapshot: Snapshot) -> None:
         """Have the server read what was opened, or where the cursor rests, if it does that for nothing."""
-        reach = await asyncio.shield(entry.reach)
+        reach = await entry.known_reach()
         if reach != "process" and self._is_current(snapshot):
             await self._completer.prefill(snapshot, entry.path, reach)
 
@@ -385,8 +385,7 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
-        if not entry.reach.done():
-            await asyncio.shield(entry.reach)
+        await entry.known_reach()
         return self._count(await self._completer.later(query, self._place(entry)), entry, query, arrived)
 
     async def alternatives(self, answer: Answer, query: Query) -> list[Answer]:
@@ -413,7 +412,7 @@ class Engine:
     async def sent(self, snapshot: Snapshot) -> Sent:
         """What would leave this process for an answer here, and to whom. Sends nothing."""
         entry = self._documents[snapshot.uri]
-        reach = await asyncio.shield(entry.reach)
+        reach = await entry.known_reach()
         await self._fleet.warmed_up()
         reason = why(reach, entry.path, file=snapshot.uri.startswith(FILES))
         sent = self._completer.sent(snapshot, self._place(entry))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from spark_lsp.config import PrivacySettings, WorkspaceSettings
+from spark_lsp.config import BackendSettings, Config, PrivacySettings, WorkspaceSettings
+from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.learn import Learner
+from spark_lsp.engine.query import Query
 from spark_lsp.values import Reach
+from tests.unit.engine.test_idling import Nobody
 
 
 @pytest.mark.parametrize(
@@ -31,3 +35,25 @@ async def test_reach(name: str, reach: Reach, tmp_path: Path) -> None:
     learner = Learner(WorkspaceSettings(), PrivacySettings(deny=("secret/",)))
     learner.set_folders([tmp_path / "work"])
     assert await learner.reach(str(tmp_path / name)) == reach
+
+
+@pytest.mark.parametrize("twice", [False, True])
+async def test_who_asks_before_the_folders_are_known_is_answered(twice: bool, tmp_path: Path) -> None:
+    """What was looked up for other folders is no answer: nothing would be asked for a document without reach."""
+    config = Config(
+        backends=(BackendSettings(name="a", kind="fake"),), workspace=WorkspaceSettings(enabled=False)
+    )
+    session = Engine(config, Nobody())
+    try:
+        uri = (tmp_path / "a.py").as_uri()
+        session.open(uri, str(tmp_path / "a.py"), "x = \n", language="python", version=1, encoding="utf-16")
+        document = session.document(uri)
+        assert document is not None
+        asking = asyncio.create_task(session.complete_later(Query(document.snapshot(0, 4), automatic=False)))
+        await asyncio.sleep(0)
+        await session.start([tmp_path])
+        if twice:
+            session.set_folders([tmp_path, tmp_path.parent])
+        assert (await asking).hit == "network"
+    finally:
+        await session.close()
