@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.neovim import BINARIES, Backend, Neovim, Place, editor
+from tests.scenario.test_actions import FIXED
 from tests.scenario.test_typing import DONE, GHOST, START
 
 FIRST_LINE = GHOST.splitlines()[0]
@@ -198,6 +199,38 @@ def test_two_editors_on_one_tree(newest: str, place: Place, backend: Backend) ->
         assert set(one.servers()).isdisjoint(other.servers())
     for name in ("shop.py", "other.py"):
         assert (place.workspace / name).read_text() == DONE
+
+
+LINTER = """
+local namespace = vim.api.nvim_create_namespace('a linter')
+local said = { lnum = 5, col = 46, end_col = 49, severity = vim.diagnostic.severity.ERROR }
+said.message, said.source, said.code = 'Undefined name `Tru`', 'Ruff', 'F821'
+vim.diagnostic.set(namespace, 0, { said })
+"""
+CHOOSE = """
+vim.lsp.buf.code_action({ apply = true, filter = function(action) return action.title:find('Fix with Spark') end })
+"""
+
+
+def test_what_a_linter_says_is_mended_by_a_code_action(version: str, place: Place) -> None:
+    """Neovim sends a server its own diagnostics alone; ruff accepts the edit before it is made."""
+    (place.folder / "oracle" / "load.py").write_text(FIXED)
+    model = Backend(place.folder / "oracle", "--edits", "right")
+    chat = {"name": "chat", "kind": "openai-chat", "base_url": model.url, "model": "fake"}
+    place.settings(None, backend=[chat], actions={"verify": ["ruff"]})
+    try:
+        with editor(version, place) as nvim:
+            nvim.use()
+            path = nvim.edit("load.py", FIXED.replace("True", "Tru"))
+            nvim.type("6G$")
+            nvim.lua(LINTER)
+            nvim.picture(f"{version}-a-fault")
+            nvim.lua(CHOOSE)
+            nvim.until(lambda: nvim.lines() == FIXED.splitlines(), "it is mended")
+            nvim.command("write")
+            assert path.read_text() == FIXED
+    finally:
+        model.stop()
 
 
 def test_an_item_of_the_completion_menu_is_continued(version: str, place: Place, backend: Backend) -> None:

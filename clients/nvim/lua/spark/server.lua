@@ -71,6 +71,7 @@ end
 function M.began(client)
   started_at = vim.uv.now()
   require('spark.status').began(client.id)
+  require('spark.diagnostics').tell(client)
 end
 
 --- Its last words: the command once more, with nothing to read, so that a healthy one ends by itself.
