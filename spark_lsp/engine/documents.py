@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from spark_lsp.engine.query import Query
 from spark_lsp.text import Document
 from spark_lsp.values import Reach
 
@@ -23,8 +24,8 @@ class Open:
     """A document that an editor has open.
 
     `reach` tells how far its text may go: looking that up reads ignore files. `changed_at` is when its
-    latest change arrived; `unanswered` until the first answer after it. `resting` prefills
-    where the cursor is when nothing happens.
+    latest change arrived; `unanswered` until the first answer after it; `asked` the latest query since.
+    `resting` prefills where the cursor is when nothing happens.
     """
 
     document: Document
@@ -32,6 +33,7 @@ class Open:
     reach: asyncio.Task[Reach]
     changed_at: float
     unanswered: bool = False
+    asked: Query | None = None
     resting: asyncio.TimerHandle | None = None
 
     async def known_reach(self) -> Reach:

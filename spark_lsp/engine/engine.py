@@ -79,6 +79,7 @@ class Engine:
         self._documents: dict[str, Open] = {}
         self._folders: tuple[Path, ...] = ()
         self._folders_known = asyncio.Event()
+        self._configuring = asyncio.Lock()
         self._changed_files: set[Path] = set()
         self._learning: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -197,9 +198,10 @@ class Engine:
             for entry in self._documents.values():
                 self._learner.opened(entry.path, entry.document)
             self.set_folders(self._folders)
-        await self.actions.configure(config)
-        await self._remember()
-        await self._fleet.configure(self._in_force, self._learner)
+        async with self._configuring:
+            await self.actions.configure(config)
+            await self._remember()
+            await self._fleet.configure(self._in_force, self._learner)
         if self._finds_backends:
             self._looking = self._tasks.start(self._discover(), "discover")
         else:
@@ -283,7 +285,7 @@ class Engine:
         anew = self._fleet.stirred()
         if anew is not None:
             self._tasks.start(self._fleet.connect(anew=anew), "connect after idling")
-        entry.changed_at, entry.unanswered = now, True
+        entry.changed_at, entry.unanswered, entry.asked = now, True, None
         self.reactions.begin(uri)
         self.actions.changed(uri)
         self._completer.pace.typed(now)
@@ -365,6 +367,7 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
+        entry.asked = query
         self._growths.asked(query)
         answer = self._completer.now(query, self._place(entry))
         return None if answer is None else self._count(answer, entry, query, arrived)
@@ -385,8 +388,15 @@ class Engine:
         entry = self._documents.get(query.snapshot.uri)
         if entry is None:
             return NOTHING
-        await entry.known_reach()
-        return self._count(await self._completer.later(query, self._place(entry)), entry, query, arrived)
+        while True:
+            await entry.known_reach()
+            config = self.config
+            answer = await self._completer.later(query, self._place(entry))
+            if self.config is config or entry.asked is not query:
+                return self._count(answer, entry, query, arrived)
+            # The settings that came meanwhile ended the wait: editors send theirs late, and ask once.
+            async with self._configuring:
+                self._growths.asked(query)
 
     async def alternatives(self, answer: Answer, query: Query) -> list[Answer]:
         """What else could be offered, to somebody who looks through it."""

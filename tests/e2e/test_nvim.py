@@ -208,7 +208,8 @@ said.message, said.source, said.code = 'Undefined name `Tru`', 'Ruff', 'F821'
 vim.diagnostic.set(namespace, 0, { said })
 """
 CHOOSE = """
-vim.lsp.buf.code_action({ apply = true, filter = function(action) return action.title:find('Fix with Spark') end })
+local function ours(action) return action.title:find('Fix with Spark') end
+vim.lsp.buf.code_action({ apply = true, filter = ours })
 """
 
 

@@ -80,12 +80,34 @@ async def test_settings_come_from_the_editor_and_change_while_it_runs(sessions: 
         assert await session.ghost(uri, LINE, 4) == GHOST
 
 
+async def test_who_waits_while_settings_change_is_answered_under_the_new_ones(sessions: Sessions) -> None:
+    """An editor may send its settings after its first requests, and asks once for each state."""
+    options = {"spark": {"inline": {"debounce_ms": 5_000, "deadline_ms": 10_000}}}
+    async with (
+        FakeServer(Oracle({"shop.py": DONE})) as server,
+        sessions(served_by(server), options=options, capabilities=ALL_WORKSPACE) as session,
+    ):
+        uri = session.open("shop.py", START)
+        waiting = asyncio.create_task(session.ghost(uri, LINE, 4))
+        await session.metrics()
+        session.client.set_configuration({"inline": {"debounce_ms": 0}}, section="spark")
+        session.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        assert await waiting == GHOST
+        assert server.stats.requests == 1
+
+
+def leaves(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same, with a server nearby that passes on what it is sent."""
+    [backend] = settings["backend"]
+    return settings | {"backend": [backend | {"forwards": True}]}
+
+
 async def test_a_path_denied_while_a_request_waits_is_not_sent(sessions: Sessions) -> None:
     """The debounce is the longest there is: the change comes while it lasts."""
     options = {"spark": {"inline": {"debounce_ms": 5_000, "deadline_ms": 10_000}}}
     async with (
         FakeServer(Oracle({"shop.py": DONE})) as server,
-        sessions(served_by(server), options=options, capabilities=ALL_WORKSPACE) as session,
+        sessions(leaves(served_by(server)), options=options, capabilities=ALL_WORKSPACE) as session,
     ):
         uri = session.open("shop.py", START)
         waiting = asyncio.create_task(session.ghost(uri, LINE, 4))

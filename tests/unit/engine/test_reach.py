@@ -39,7 +39,7 @@ async def test_reach(name: str, reach: Reach, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("twice", [False, True])
 async def test_who_asks_before_the_folders_are_known_is_answered(twice: bool, tmp_path: Path) -> None:
-    """What was looked up for other folders is no answer: nothing would be asked for a document without reach."""
+    """What was looked up for other folders is no answer: without a reach nobody would be asked."""
     config = Config(
         backends=(BackendSettings(name="a", kind="fake"),), workspace=WorkspaceSettings(enabled=False)
     )
