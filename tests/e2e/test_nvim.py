@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.neovim import BINARIES, Backend, Neovim, Place, editor
+from tests.e2e.servers import Server
 from tests.scenario.test_actions import FIXED
 from tests.scenario.test_typing import DONE, GHOST, START
 
@@ -199,6 +200,29 @@ def test_two_editors_on_one_tree(newest: str, place: Place, backend: Backend) ->
         assert set(one.servers()).isdisjoint(other.servers())
     for name in ("shop.py", "other.py"):
         assert (place.workspace / name).read_text() == DONE
+
+
+def test_a_real_small_model(
+    newest: str, place: Place, llama: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("E2E_KEY", llama.key)
+    mine = {"name": "mine", "kind": "llamacpp", "base_url": llama.url, "api_key_env": "E2E_KEY"}
+    whole = {"deadline_ms": 10_000, "without": ["pieces"]}  # at once: else it grows while one looks
+    place.settings(None, backend=[mine], workspace={"enabled": False}, inline=whole)
+    start = (
+        "def add(first, second):\n    return first + second\n\n\ndef subtract(first, second):\n    return \n"
+    )
+    with editor(newest, place) as nvim:
+        nvim.use()
+        path = nvim.edit("sums.py", start)
+        nvim.type("GA")
+        ghost = nvim.until(nvim.ghost, "the model's words")
+        nvim.type(ghost[0])
+        assert nvim.ghost() == ghost[1:]
+        nvim.picture("real-model")
+        nvim.type("<Tab><Esc>")
+        nvim.command("write")
+        assert path.read_text() == start.replace("return \n", f"return {ghost}\n")
 
 
 LINTER = """
