@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spark_lsp.config import Config
 from spark_lsp.engine.course import Course
@@ -64,7 +64,7 @@ class Actor:
         self._checking: Checks | None = None
         self._under_way: dict[bytes, _Work] = {}
         self._kept: OrderedDict[bytes, Outcome | ActionFailed] = OrderedDict()
-        self._resting: asyncio.TimerHandle | None = None
+        self._resting: asyncio.Task[None] | None = None
 
     async def configure(self, config: Config) -> None:
         """Go on with other settings. What was made under the old ones is not offered any more."""
@@ -76,8 +76,9 @@ class Actor:
             await self._end_checks()
 
     async def aclose(self) -> None:
-        self._rest_no_more()
-        tasks = [work.task for work in self._under_way.values()]
+        tasks: list[asyncio.Task[Any]] = [work.task for work in self._under_way.values()]
+        if self._resting is not None:
+            tasks.append(self._resting)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -152,22 +153,25 @@ class Actor:
             if not work.waiting and not work.ahead:
                 work.task.cancel()
 
-    def rest_on(self, order_now: Callable[[], Order | None], root: Path) -> None:
+    def rest_on(self, order_now: Callable[[], Awaitable[Order | None]], root: Path) -> None:
         """The cursor stands on a diagnostic: if it rests there its fix is asked for ahead.
 
         `order_now` makes the order, None when something else stands there by then.
         """
         self._rest_no_more()
+        rest = self._rest(order_now, root)
+        self._resting = asyncio.get_running_loop().create_task(rest, name="rest on a diagnostic")
 
-        def rested() -> None:
-            order = order_now()
-            if order is None or order.reach == "process" or not self._prefetcher.may_spend:
-                return
-            known = order.key in self._kept or order.key in self._under_way
-            if not known and self._ahead(0, order) is not None:
-                self._begin(order, root, ahead=True)
-
-        self._resting = asyncio.get_running_loop().call_later(RESTING, rested)
+    async def _rest(self, order_now: Callable[[], Awaitable[Order | None]], root: Path) -> None:
+        await asyncio.sleep(RESTING)
+        # An editor that opens where something is wrong asks once, before the backends are there.
+        await self.ready()
+        order = await order_now()
+        if order is None or order.reach == "process" or not self._prefetcher.may_spend:
+            return
+        known = order.key in self._kept or order.key in self._under_way
+        if not known and self._ahead(0, order) is not None:
+            self._begin(order, root, ahead=True)
 
     def changed(self, uri: str) -> None:
         """The document changed, or is gone: what was asked ahead about it is of no use any more."""

@@ -188,8 +188,9 @@ class Actions:
         fix = next(offers(lines, "", "", Range(0, 0, selected=False), (worst,), only=(FIX.kind,)))
         text = place.document.lines
 
-        def order_now() -> Order | None:
-            if place.document.lines is not text:
+        async def order_now() -> Order | None:
+            await place.known_reach()
+            if place.document.lines is not text or self._find(place.document.uri) is not place:
                 return None
             return self._order(place, FIX, fix.first, fix.last, worst)
 
