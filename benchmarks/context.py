@@ -49,7 +49,7 @@ async def measure(folder: Path, chosen: Sequence[Path]) -> None:
         f"surveys {surveys.size_bytes / 1e6:.1f} MB"
     )
     settings = replace(config.inline, context_tokens=TOKENS)
-    relater = Relater(settings, learner, os.path.basename, lambda _: None, lambda _: False)
+    relater = Relater(settings, learner, os.path.basename, lambda _: None, lambda _: False, list)
     keys: list[float] = []
     choosing: list[float] = []
     told: list[int] = []

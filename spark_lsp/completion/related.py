@@ -85,10 +85,12 @@ def pack(
             lines = list(_lines(one.text))
             new = sum(line not in known for line in lines)
             room = budget if everything else min(budget, left[one.kind])
-            if one.worth < LEAST or one.cost > room or new <= KNOWN * len(lines):
+            joins = any((one.kind, one.path) == other[:2] for other in taken)
+            cost = len(one.text) + 2 if joins else one.cost
+            if one.worth < LEAST or cost > room or new <= KNOWN * len(lines):
                 continue
-            budget -= one.cost
-            left[one.kind] -= one.cost
+            budget -= cost
+            left[one.kind] -= cost
             known.update(lines)
             taken.append(one)
     return (*stays, *_grouped(taken))

@@ -28,7 +28,7 @@ from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
-from spark_lsp.engine.relate import Relater
+from spark_lsp.engine.relate import Edited, Relater
 from spark_lsp.engine.sent import Sent, why
 from spark_lsp.engine.status import StatusKind, status_of
 from spark_lsp.engine.tasks import Tasks
@@ -53,6 +53,9 @@ RESTORED_AT_ONCE = 20
 
 FILES = "file:", "vscode-notebook-cell:"
 """How the URI of a document begins that is a file, or a part of one."""
+
+EDITS_TOLD, EDIT_WORTH = 6, 0.5
+"""How many of the latest edits a model may be told of, and what the newest is worth."""
 
 RESTING = 1.0
 """Seconds without a key after which a place that was answered from the cache is read ahead."""
@@ -90,7 +93,12 @@ class Engine:
         self._fleet = Fleet(self.metrics, listener.warn, self._tell_status)
         self._memory = Memory(listener.warn)
         self._relater = Relater(
-            config.inline, self._learner, self._shown, self._fleet.reads, self._fleet.metered
+            config.inline,
+            self._learner,
+            self._shown,
+            self._fleet.reads,
+            self._fleet.metered,
+            self._edited,
         )
         self._completer = Completer(
             config,
@@ -270,6 +278,16 @@ class Engine:
         if reach != "process" and self._is_current(snapshot):
             await self._relate(snapshot, entry.path, reach, rested=True)
             await self._completer.prefill(snapshot, entry.path, reach)
+
+    def _edited(self) -> list[Edited]:
+        """What was edited lately in the documents that are files, the document changed last first."""
+        documents = sorted(self._documents.values(), key=lambda entry: -entry.changed_at)
+        return [
+            Edited(entry.path, line, diff, EDIT_WORTH / (1 + number))
+            for entry in documents
+            if entry.document.uri.startswith(FILES)
+            for number, (line, diff) in enumerate(self.next_edits.latest(entry.document, EDITS_TOLD))
+        ][:EDITS_TOLD]
 
     async def _relate(self, snapshot: Snapshot, path: str, reach: Reach, *, rested: bool = False) -> None:
         """Choose what is told of elsewhere, where that is to be chosen."""

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from spark_lsp.backends.base import Backend
 from spark_lsp.completion.context import gather
-from spark_lsp.completion.related import CHARACTERS, RESTED, Candidate, Place, affordable, pack
+from spark_lsp.completion.related import CHARACTERS, RESTED, Candidate, Kind, Place, affordable, pack
 from spark_lsp.config import InlineSettings
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.learn import Learner
-from spark_lsp.text import Snapshot
+from spark_lsp.privacy.detect import OF_MANY_LINES, find
+from spark_lsp.text import Snapshot, line_body
 from spark_lsp.values import Excerpt, Reach
-from spark_lsp.workspace.neighbours import tell
+from spark_lsp.workspace.neighbours import Alike, tell
 from spark_lsp.workspace.outline import Import, imports
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,15 @@ HEADER = 300
 
 CHOOSING = 0.25
 """Seconds that the first request at a place may wait for what is told there. It takes a few hundredths."""
+
+
+class Edited(NamedTuple):
+    """A line of a file that was edited lately, as a diff."""
+
+    path: str
+    line: int
+    text: str
+    worth: float
 
 
 @dataclass(slots=True)
@@ -49,7 +60,7 @@ class Relater:
     """Chooses for the documents of one client.
 
     `shown` is what others may see of a path, `reads` how many tokens a second a backend reads, None where
-    that is not known, `metered` whether they cost money.
+    that is not known, `metered` whether they cost money, `edits` what was edited lately.
     """
 
     def __init__(
@@ -59,12 +70,14 @@ class Relater:
         shown: Callable[[str], str],
         reads: Callable[[Backend], float | None],
         metered: Callable[[Backend], bool],
+        edits: Callable[[], Sequence[Edited]],
     ) -> None:
         self._settings = settings
         self._learner = learner
         self._shown = shown
         self._reads = reads
         self._metered = metered
+        self._edits = edits
         self._chosen: dict[str, _Chosen] = {}
         self._choosing: dict[str, asyncio.Task[None]] = {}
 
@@ -155,18 +168,25 @@ class Relater:
         first = snapshot.line - around.before.count("\n")
         seen = range(first, snapshot.line + around.after.count("\n") + 1)
 
+        edits = [edit for edit in self._edits() if edit.path != path or edit.line not in seen]
+
         def candidates_in(texts: Mapping[str, Sequence[str]]) -> list[Candidate]:
             told = tell(found.wanted, texts.get, path, seen)
+            alike = [one for one in found.alike if one.path in texts]
+            secrets = _told_by_others(texts.values())
+            found_here: tuple[tuple[Kind, Sequence[Alike | Edited]], ...] = (
+                ("definition", told),
+                ("similar", alike),
+                ("edit", edits),
+            )
             return [
-                *(Candidate("definition", self._shown(one.path), one.text, one.worth) for one in told),
-                *(
-                    Candidate("similar", self._shown(one.path), one.text, one.worth)
-                    for one in found.alike
-                    if one.path in texts
-                ),
+                Candidate(kind, self._shown(one.path), one.text, one.worth)
+                for kind, several in found_here
+                for one in several
+                if one.path in texts and not any(secret in one.text for secret in secrets)
             ]
 
-        paths = {one.path for one in found.wanted} | {one.path for one in found.alike}
+        paths = {one.path for several in (found.wanted, found.alike, edits) for one in several}
         candidates = await learner.from_texts(paths, reach, candidates_in)
         before = self._chosen.get(snapshot.uri)
         text = around.before + around.after
@@ -176,6 +196,17 @@ class Relater:
                 chosen.told[budget] = pack(candidates, budget, text, kept)
             chosen.budgets = before.budgets
         self._chosen[snapshot.uri] = chosen
+
+
+def _told_by_others(texts: Iterable[Sequence[str]]) -> set[str]:
+    """Secrets that other lines give away, a private key's body by what stands above it: cut out of its file
+    it is not known for what it is any more."""
+    found: set[str] = set()
+    for lines in texts:
+        if any("PRIVATE KEY" in line or "ecret" in line for line in lines):
+            text = "\n".join(map(line_body, lines))
+            found.update(text[span.start : span.end] for span in find(text) if span.rule in OF_MANY_LINES)
+    return found
 
 
 def _imports(snapshot: Snapshot) -> list[Import]:

@@ -12,7 +12,7 @@ from os.path import splitext
 from textwrap import dedent
 from typing import NamedTuple
 
-from spark_lsp.workspace.line_patterns import IMPORT, definition_pattern
+from spark_lsp.workspace.line_patterns import IMPORT, IMPORTS_BEGIN, definition_pattern
 
 WHOLE = 8
 """Lines: a definition that is no longer is told as it is, a longer one by its head and its members'."""
@@ -79,7 +79,7 @@ def imports(lines: Sequence[str]) -> list[Import]:
             found[-1] = found[-1]._replace(names=found[-1].names | _names(line))
             open_ = ")" not in line
             continue
-        hit = IMPORT.match(line)
+        hit = IMPORT.match(line) if line.startswith(IMPORTS_BEGIN) else None
         if hit is None:
             continue
         named = hit.groupdict()

@@ -22,6 +22,10 @@ _MODULES = ("__init__", "index", "mod", "lib", "main")
 _TESTS = ("test_", "tests_", "spec_"), ("_test", "_tests", ".test", ".spec", "_spec", "Test", "Tests", "Spec")
 
 
+GONE = 16
+"""Files that are forgotten before it is worth taking out what was known of them."""
+
+
 class Survey(NamedTuple):
     """What is learned of one file: the words it has and the names it defines, each code once, ascending."""
 
@@ -77,7 +81,9 @@ class Surveys:
         """Keep this instead of what was known of its path."""
         self.drop(survey.path)
         if self.size_bytes > self._max_bytes:
-            return
+            if len(self._paths) < len(self._numbers) + GONE:
+                return
+            self._renumber()
         number = self._numbers[survey.path] = len(self._paths)
         self._paths.append(survey.path)
         for kept, codes in ((self._with_word, survey.words), (self._defining, survey.names)):
@@ -93,7 +99,7 @@ class Surveys:
         if number is None:
             return
         self._paths[number] = ""
-        if len(self._paths) > 64 + 2 * len(self._numbers):
+        if len(self._paths) > GONE + 2 * len(self._numbers):
             self._renumber()
 
     def _renumber(self) -> None:
