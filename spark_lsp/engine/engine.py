@@ -366,6 +366,9 @@ class Engine:
 
     def files_changed(self, paths: Iterable[Path]) -> None:
         """Files changed, came or went on disk."""
+        paths = list(paths)
+        if any(path.name in self.config.privacy.ignore_files for path in paths):
+            self._relater.forget()
         if not self.config.workspace.enabled:
             return
         if not self._changed_files:

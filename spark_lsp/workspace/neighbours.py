@@ -21,7 +21,7 @@ ABOVE, BELOW = 40, 6
 ALIKE_ABOVE = 12
 """Lines above the cursor that others are compared with."""
 
-WINDOW, BEHIND = 8, 10
+WINDOW, BEHIND = 4, 8
 """Lines that are compared, and how many more below are told: what came next there may come next here."""
 
 DEFINERS = 6

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spark_lsp.backends.fake_http import FakeServer
-from tests.scenario.conftest import Session, Sessions
+from tests.scenario.conftest import Session, Sessions, served_by
+from tests.scenario.test_commands import run
 from tests.scenario.test_privacy import SECRET, through, wire_to
 
 NEIGHBOUR = '''\
@@ -98,3 +100,23 @@ async def test_a_neighbours_secret_does_not_leave(fim: str, sessions: Sessions, 
     assert b"def total_price" in wire.seen
     assert b'password = \\"' in wire.seen
     assert SECRET.encode() not in wire.seen
+
+
+async def test_sent_shows_what_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / ".gitignore").write_text("hidden.py\n")
+    (tmp_path / "basket.py").write_text(f'{NEIGHBOUR}\n    def key(self):\n        password = "{SECRET}"\n')
+    (tmp_path / "hidden.py").write_text("def total_price(hidden_argument): ...\n")
+    (tmp_path / "order.py").write_text(TEXT)
+    async with FakeServer() as server:
+        settings = served_by(server)
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        place = ("config", "--show", "--sent", "order.py:4:16", "--config", "config.json", "--json")
+        status, out, err = await run(*place, cwd=tmp_path)
+        assert (status, err) == (0, "")
+        assert not [entry for entry in server.stats.log if "completions" in entry.path]
+    [letter] = json.loads(out)["sent"]
+    assert f"#     {TOLD}" in letter["body"]["prompt"]
+    assert letter["body"]["prompt"].endswith(TEXT)
+    assert SECRET not in out
+    assert "hidden_argument" not in out
