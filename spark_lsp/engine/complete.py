@@ -169,8 +169,9 @@ class Completer:
                     if await self._fleet.warmed_up():
                         deadline = self._deadline(query, course)
                 if choosing is not None:
+                    patience = min(CHOOSING, course.ttft or CHOOSING)
                     await asyncio.wait(
-                        [choosing, turn], timeout=CHOOSING, return_when=asyncio.FIRST_COMPLETED
+                        [choosing, turn], timeout=patience, return_when=asyncio.FIRST_COMPLETED
                     )
                 if turn.done() or not self._current(query.origin or snapshot):
                     return NOTHING

@@ -30,7 +30,8 @@ HEADER = 300
 """Lines at a document's top that are looked at for imports."""
 
 CHOOSING = 0.25
-"""Seconds that the first request at a place may wait for what is told there. It takes a few hundredths."""
+"""Seconds that the first request at a place may wait for what is told there, and no longer than it will wait
+for its answer's first token."""
 
 
 class Edited(NamedTuple):

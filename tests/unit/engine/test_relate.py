@@ -169,17 +169,14 @@ async def test_no_part_of_a_private_key_is_told(tmp_path: Path) -> None:
 
 async def test_edits_elsewhere_are_told_as_diffs(tmp_path: Path) -> None:
     edit = Edited(str(tmp_path / "basket.py"), 1, "-def price():\n+def total_price():", 0.5)
-    gone = replace_path(edit, str(tmp_path / "ignored.py"))
+    hidden = "-def hidden_price():\n+def hidden_total():"
+    gone = edit._replace(path=str(tmp_path / "ignored.py"), text=hidden)
     (tmp_path / ".gitignore").write_text("ignored.py\n")
     world = World(tmp_path, {"basket.py": BASKET, "ignored.py": BASKET}, [edit, gone])
     await world.learned()
     await world.choose()
     assert world.told()[-1] == Excerpt("basket.py", edit.text)
     assert {one.path for one in world.told()} == {"basket.py"}
-
-
-def replace_path(edit: Edited, path: str) -> Edited:
-    return edit._replace(path=path)
 
 
 async def test_a_closed_document_is_forgotten(tmp_path: Path) -> None:
