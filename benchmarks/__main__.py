@@ -58,6 +58,10 @@ def privacy() -> None:
     importlib.import_module("benchmarks.privacy").main()
 
 
+def context() -> None:
+    importlib.import_module("benchmarks.context").main()
+
+
 TABLES: dict[str, Callable[[], None]] = {
     "overhead": overhead,
     "predictor": predictor,
@@ -65,6 +69,7 @@ TABLES: dict[str, Callable[[], None]] = {
     "cache": cache,
     "editors": editors,
     "privacy": privacy,
+    "context": context,
 }
 
 

@@ -20,6 +20,14 @@ Finish = Literal["stop", "length", "filter", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Text from elsewhere in the workspace, line ends \\n. `path` is what others may see of its file's."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """What a backend is asked.
 
@@ -32,6 +40,8 @@ class Prompt:
     and wants the best guess, however unsure. `line` is the cursor's, 0-based,
     for a backend that follows the document itself. `said` is how much of the end of `prefix` is the
     beginning of this answer, from a stream that ended early: the rest of the answer is wanted.
+    `excerpts` are told beside the text around the cursor. `rendered` has them; where that is None `front` has
+    them, as comments: it goes before `prefix` where a wire has no field for them.
     """
 
     prefix: str
@@ -47,11 +57,13 @@ class Prompt:
     lane: Lane = "instant"
     invoked: bool = False
     said: str = ""
+    excerpts: tuple[Excerpt, ...] = ()
+    front: str = ""
 
     @property
     def text(self) -> str:
-        """What goes where a wire has one field: the rendered prompt, or the prefix where there is none."""
-        return self.prefix if self.rendered is None else self.rendered
+        """What goes where a wire has one field: the rendered prompt, or what stands before the cursor."""
+        return self.front + self.prefix if self.rendered is None else self.rendered
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ class LlamaCpp(HttpBackend):
             # What stands on the cursor's line goes last, behind the suffix: while that line is typed, all
             # before it is in the server's cache.
             start = prompt.prefix.rfind("\n") + 1
+            if prompt.excerpts:
+                body["input_extra"] = [{"filename": one.path, "text": one.text} for one in prompt.excerpts]
             return "/infill", body | {
                 "input_prefix": prompt.prefix[:start],
                 "input_suffix": prompt.suffix,

@@ -59,7 +59,7 @@ class Ollama(HttpBackend):
         if prompt.instructions:
             body |= {"system": prompt.instructions, "prompt": prompt.text}
         elif prompt.rendered is None and prompt.suffix:  # without one, it is taken for a message to a chat
-            body |= {"prompt": prompt.prefix, "suffix": prompt.suffix}
+            body |= {"prompt": prompt.text, "suffix": prompt.suffix}
         else:
             text = prefix_alone(prompt) if prompt.rendered is None else prompt.rendered
             body |= {"prompt": text, "raw": True}
@@ -139,7 +139,7 @@ def prefix_alone(prompt: Prompt) -> str:
     """The text before the cursor for a model that continues it. A blank before the cursor is left out
     where a word is about to follow: tokens begin with their blank. Indentation stays."""
     line = prompt.prefix[prompt.prefix.rfind("\n") + 1 :]
-    return prompt.prefix[:-1] if line.endswith(" ") and line.strip() else prompt.prefix
+    return prompt.text[:-1] if line.endswith(" ") and line.strip() else prompt.text
 
 
 def _ms(nanoseconds: Any) -> float | None:

@@ -33,9 +33,13 @@ class Tabby(HttpBackend):
     optional: ClassVar[tuple[str, ...]] = ("temperature",)
 
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
-        segments = {"prefix": prompt.prefix, "suffix": prompt.suffix}
+        segments: dict[str, Any] = {"prefix": prompt.prefix, "suffix": prompt.suffix}
         if prompt.path:
             segments["filepath"] = prompt.path
+        if prompt.excerpts:
+            segments["relevant_snippets_from_changed_files"] = [
+                {"filepath": one.path, "body": one.text, "score": 1.0} for one in prompt.excerpts
+            ]
         body: dict[str, Any] = {"segments": segments, "temperature": prompt.temperature}
         if prompt.language:
             body["language"] = LANGUAGES.get(prompt.language, prompt.language)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spark_lsp.cli.complete import opened, parse_target
+from spark_lsp.cli.complete import LEARNING_LIMIT, opened, parse_target
 from spark_lsp.cli.files import read_file
 from spark_lsp.engine.sent import Letter, Sent
 
@@ -17,6 +17,7 @@ async def run(argument: str, *, as_json: bool, config_file: Path | None) -> int:
     target = parse_target(argument)
     text = read_file(target.file)
     async with opened(target, text, config_file) as (engine, snapshot):
+        await engine.learned(LEARNING_LIMIT)
         sent = await engine.sent(snapshot)
     if as_json:
         print(json.dumps({"place": argument, **_report(sent)}, ensure_ascii=False))

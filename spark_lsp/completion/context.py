@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spark_lsp.text import Snapshot, split_lines
+from spark_lsp.values import Excerpt
 
 Multiline = Literal["auto", "always", "never"]
 
@@ -43,6 +44,7 @@ class Context:
     `indent` is one level of the document's indentation: a tab or n spaces.
     `multiline` says whether an answer may go beyond the cursor's line; `after_accept` that what stands before
     the cursor was just taken from a suggestion, so that it may go on below, where else Enter is waited for.
+    `excerpts` are told of elsewhere.
     """
 
     uri: str
@@ -53,6 +55,7 @@ class Context:
     indent: str = "    "
     multiline: bool = True
     after_accept: bool = False
+    excerpts: tuple[Excerpt, ...] = ()
 
     @property
     def line_before(self) -> str:

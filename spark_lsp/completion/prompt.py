@@ -8,21 +8,23 @@ only the difference.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from string import Formatter
 from types import MappingProxyType
 
+from spark_lsp.completion.comments import commented
 from spark_lsp.completion.context import Context
-from spark_lsp.values import Lane, Prompt
+from spark_lsp.values import Excerpt, Lane, Prompt
 
 ANSWER = "<at-cursor>"
 """What a chat model is asked to begin its answer with. It ends it with `</at-cursor>`, a stop string."""
 
 INSTRUCTIONS = f"""\
-You complete source code at a cursor, as an editor's ghost text does. You are told the text after the \
-cursor, then the text before it. Answer with the text to insert between the two, in the form \
+You complete source code at a cursor, as an editor's ghost text does. You may be shown excerpts of \
+other places, then you are told the text after the cursor, then the text before it. Answer with the text \
+to insert between the two, in the form \
 {ANSWER}TEXT</at-cursor>, and with nothing else: no explanation, no code fence.
 TEXT is taken literally. It begins exactly where the text before the cursor ends, with a line break only \
 where it belongs on the next line, and repeats nothing of what stands before or after the cursor. Keep to \
@@ -34,8 +36,10 @@ SEVERAL_LINES = "Insert as many lines as are missing here, at most to the end of
 
 @dataclass(frozen=True)
 class Template:
-    """A style: `form` with the fields prefix, suffix and path; `stop`, more texts that end an answer.
+    """A style: `form` with the fields front, prefix, suffix and path; `stop`, more texts that end an answer.
 
+    `front` is what is told of elsewhere: `file` for each excerpt, with the fields path and text, between
+    `first` and `own`, which has the field path. Without `file` they are comments.
     `instructions` are what a chat model is told first. `reserved` is what may not stand in the user's text
     beside `stop`, where that is not the literal parts of `form`.
     """
@@ -44,6 +48,9 @@ class Template:
     stop: tuple[str, ...] = ()
     instructions: str = ""
     reserved: tuple[str, ...] = ()
+    file: str = ""
+    first: str = ""
+    own: str = ""
 
     @cached_property
     def literals(self) -> tuple[str, ...]:
@@ -85,35 +92,53 @@ _TURNS = (
 
 _FIM_STYLES = {
     "starcoder": Template(
-        "<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
+        "{front}<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
         ("<|endoftext|>", "<file_sep>", "<repo_name>", "<fim_pad>"),
+        file="<file_sep>{path}\n{text}\n",
+        first="<repo_name>repository",
+        own="<file_sep>{path}\n",
     ),
-    "codellama": Template("<PRE> {prefix} <SUF>{suffix} <MID>", ("<EOT>",)),
+    "codellama": Template("<PRE> {front}{prefix} <SUF>{suffix} <MID>", ("<EOT>",)),
     "deepseek": Template(
-        "<｜fim▁begin｜>{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>", ("<｜end▁of▁sentence｜>", "<|EOT|>")
+        "<｜fim▁begin｜>{front}{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>",
+        ("<｜end▁of▁sentence｜>", "<|EOT|>"),
     ),
     "qwen": Template(
-        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        "{front}<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
         ("<|endoftext|>", "<|file_sep|>", "<|repo_name|>", "<|im_end|>", "<|fim_pad|>"),
+        file="<|file_sep|>{path}\n{text}\n",
+        first="<|repo_name|>repository\n",
+        own="<|file_sep|>{path}\n",
     ),
     "codegemma": Template(
-        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>", ("<|file_separator|>", "<eos>")
+        "{front}<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        ("<|file_separator|>", "<eos>"),
+        file="{path}\n{text}\n<|file_separator|>",
+        own="{path}\n",
     ),
-    "codestral": Template("[SUFFIX]{suffix}[PREFIX]{prefix}", ("</s>", "[MIDDLE]", "\n+++++ ")),
+    "codestral": Template(
+        "[SUFFIX]{suffix}[PREFIX]{front}{prefix}",
+        ("</s>", "[MIDDLE]", "\n+++++ "),
+        file="+++++ {path}\n{text}\n\n",
+        own="+++++ {path}\n",
+    ),
     "granite": Template(
-        "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>", ("<|end_of_text|>", "<|fim_pad|>")
+        "<|fim_prefix|>{front}{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        ("<|end_of_text|>", "<|fim_pad|>"),
     ),
     "mellum": Template(
-        "<filename>{path}\n<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>", ("<|endoftext|>",)
+        "{front}<filename>{path}\n<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>",
+        ("<|endoftext|>",),
+        file="<filename>{path}\n{text}\n",
     ),
     "seed-coder": Template(
-        "<[fim-suffix]>{suffix}<[fim-prefix]>{prefix}<[fim-middle]>", ("<[end▁of▁sentence]>",)
+        "<[fim-suffix]>{suffix}<[fim-prefix]>{front}{prefix}<[fim-middle]>", ("<[end▁of▁sentence]>",)
     ),
     "glm": Template(
-        "<|code_prefix|>{prefix}<|code_suffix|>{suffix}<|code_middle|>",
+        "<|code_prefix|>{front}{prefix}<|code_suffix|>{suffix}<|code_middle|>",
         ("<|endoftext|>", "<|user|>", "<|assistant|>", "<|observation|>"),
     ),
-    "prefix": Template("{prefix}", ("<|endoftext|>", "<|im_end|>", "<|end_of_text|>")),
+    "prefix": Template("{front}{prefix}", ("<|endoftext|>", "<|im_end|>", "<|end_of_text|>")),
     "suffix": Template(""),
 }
 """`prefix` continues the text and does not see what follows; `suffix` leaves the rendering to the server."""
@@ -133,7 +158,8 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
         **_FIM_STYLES,
         # What changes with every key stands last, so that a vendor's prefix cache holds the rest.
         "chat": Template(
-            "File: {path}\n<after-cursor>{suffix}</after-cursor>\n<before-cursor>{prefix}</before-cursor>\n",
+            "{front}File: {path}\n<after-cursor>{suffix}</after-cursor>\n"
+            "<before-cursor>{prefix}</before-cursor>\n",
             # The opening tag is no stop string: the answer begins with it.
             (
                 "</at-cursor>",
@@ -142,9 +168,12 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 "<before-cursor",
                 "</before-cursor",
                 "<at-cursor/",
+                "<excerpt",
+                "</excerpt",
             ),
             INSTRUCTIONS,
             ("<at-cursor", "</at-cursor", *CONTROL_TOKENS, *_TURNS),
+            file="<excerpt>\nFile: {path}\n{text}\n</excerpt>\n",
         ),
     }
 )
@@ -195,10 +224,10 @@ def render(
     tokens = template.tokens or CONTROL_TOKENS
     before, after = neutralised(context.before, tokens), neutralised(context.after, tokens)
     path = neutralised(re.sub(r"[\r\n]", " ", context.path), tokens)
-    rendered = None
+    rendered, front = None, _front(context.excerpts, template, tokens, path, context.language)
     if template.form:
         prefix = healed(before) if fim == "prefix" else before
-        rendered = template.form.format(prefix=prefix, suffix=after, path=path)
+        rendered = template.form.format(front=front, prefix=prefix, suffix=after, path=path)
     # A chat model may begin with a line end, or a fence: the trimmer finds the end of its first line.
     one_line = () if context.multiline or reads_on or template.instructions else ("\n",)
     return Prompt(
@@ -211,7 +240,24 @@ def render(
         language=context.language,
         path=context.path,
         lane=lane,
+        excerpts=context.excerpts,
+        front=front if rendered is None else "",
     )
+
+
+def _front(
+    excerpts: Sequence[Excerpt], template: Template, tokens: tuple[str, ...], path: str, language: str
+) -> str:
+    """What is told of elsewhere, "" when nothing: it begins like the last one as long as the excerpts do."""
+    if not excerpts:
+        return ""
+    # Behind a line end: one may be part of a token.
+    told = [(one.path, neutralised(f"\n{one.text}", tokens)[1:]) for one in excerpts]
+    told = [(neutralised(re.sub(r"[\r\n]", " ", other), tokens), text) for other, text in told]
+    if template.file:
+        files = [template.file.format(path=other, text=text) for other, text in told]
+        return "".join([template.first, *files, template.own.format(path=path)])
+    return "".join(commented(f"{other}:\n{text}", language) + "\n\n" for other, text in told)
 
 
 def _wanted(context: Context) -> str:

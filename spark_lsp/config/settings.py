@@ -28,7 +28,7 @@ from spark_lsp.config.rules import (
 from spark_lsp.config.spec import setting
 from spark_lsp.values import Lane
 
-Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback"]
+Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback", "context"]
 MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
 MEBIBYTE = 1 << 20
 NAMES = several(text("a backend's name", r"[^\x00-\x1f\x7f]+"), "a list of backends' names")
@@ -68,6 +68,13 @@ class InlineSettings:
         "Switches suggestions on or off by language id. A language that is not named is on.",
         workspace="less",
     )
+    context_tokens: int | Literal["auto"] = setting(
+        "auto",
+        either("auto", whole(0, 16_384)),
+        "How much of other files, and of the rest of this one, a model is told of beside the text around the "
+        'cursor: "auto" goes by how fast it reads and whether that costs money; 0 is nothing.',
+        unit="tokens",
+    )
     next_edit: bool = setting(
         True,
         flag(),
@@ -79,7 +86,8 @@ class InlineSettings:
         several(choice(*MECHANISMS), f"a list of {', '.join(MECHANISMS)}"),
         "Switches parts off, to measure what each is worth: `cache` answers from what was said before, "
         "`flights` lets a stream go on without its request, `pieces` shows a text from its first line on, "
-        "`read_on` reads what comes behind the text that is shown, `feedback` learns from what you take.",
+        "`read_on` reads what comes behind the text that is shown, `feedback` learns from what you take, "
+        "`context` tells a model of other places.",
     )
 
 

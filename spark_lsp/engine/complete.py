@@ -25,6 +25,7 @@ from spark_lsp.engine.launch import Launcher
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.prefetch import AHEAD, READ_ON, Prefetcher, Shown
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
+from spark_lsp.engine.relate import CHOOSING, Relater
 from spark_lsp.engine.sent import Sent, letters
 from spark_lsp.text import Snapshot
 from spark_lsp.values import Hit, Offer, Reach, Suggestion
@@ -42,7 +43,7 @@ class Completer:
     """Answers queries of one session.
 
     `current` tells whether a snapshot is what the editor has now, `shown` what others may see of a path;
-    `keep` is told what may be remembered over restarts.
+    `keep` is told what may be remembered over restarts; `relater` knows what is told of elsewhere.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Completer:
         current: Callable[[Snapshot], bool],
         shown: Callable[[str], str],
         keep: Callable[[Snapshot, Suggestion], None],
+        relater: Relater,
     ) -> None:
         self.settings = config.inline
         self.stand_in = config.workspace.stand_in
@@ -63,8 +65,16 @@ class Completer:
             config, fleet, flights, metrics, self._peek, self.others, self._ask_ahead
         )
         self._launcher = Launcher(
-            config.inline, cache, fleet, shown, self.prefetcher.may_read_on, self.prefetcher.allowance, keep
+            config.inline,
+            cache,
+            fleet,
+            shown,
+            self.prefetcher.may_read_on,
+            self.prefetcher.allowance,
+            keep,
+            relater.excerpts,
         )
+        self._relater = relater
         self._cache = cache
         self._flights = flights
         self._fleet = fleet
@@ -148,6 +158,9 @@ class Completer:
                     return NOTHING
                 deadline = self._deadline(query, course)
                 hit = "workspace" if course.backends[0].name == NAME else "network"
+                choosing = None
+                if hit == "network":
+                    choosing = self._relater.begin(snapshot, place.path, place.reach)
                 if hit == "network" and query.automatic:
                     if (answer := await self._stand_in(query, place)) is not None:
                         return answer
@@ -155,6 +168,11 @@ class Completer:
                     # What a session's start costs is not the backend's slowness.
                     if await self._fleet.warmed_up():
                         deadline = self._deadline(query, course)
+                if choosing is not None:
+                    patience = min(CHOOSING, course.ttft or CHOOSING)
+                    await asyncio.wait(
+                        [choosing, turn], timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                    )
                 if turn.done() or not self._current(query.origin or snapshot):
                     return NOTHING
                 flight = self._launch(query, place, course)

@@ -28,6 +28,7 @@ from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
+from spark_lsp.engine.relate import Edited, Relater
 from spark_lsp.engine.sent import Sent, why
 from spark_lsp.engine.status import StatusKind, status_of
 from spark_lsp.engine.tasks import Tasks
@@ -52,6 +53,9 @@ RESTORED_AT_ONCE = 20
 
 FILES = "file:", "vscode-notebook-cell:"
 """How the URI of a document begins that is a file, or a part of one."""
+
+EDITS_TOLD, EDIT_WORTH = 6, 0.5
+"""How many of the latest edits a model may be told of, and what the newest is worth."""
 
 RESTING = 1.0
 """Seconds without a key after which a place that was answered from the cache is read ahead."""
@@ -89,6 +93,14 @@ class Engine:
         self._learner = Learner(config.workspace, config.privacy)
         self._fleet = Fleet(self.metrics, listener.warn, self._tell_status)
         self._memory = Memory(listener.warn)
+        self._relater = Relater(
+            config.inline,
+            self._learner,
+            self._shown,
+            self._fleet.reads,
+            self._fleet.metered,
+            self._edited,
+        )
         self._completer = Completer(
             config,
             PrefixCache(config.cache.max_bytes),
@@ -98,6 +110,7 @@ class Engine:
             self._is_current,
             self._shown,
             self._memory.keep,
+            self._relater,
         )
         self.actions = Actions(
             config,
@@ -160,6 +173,7 @@ class Engine:
     def set_folders(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
         self._learner.set_folders(self._folders)
+        self._relater.forget()
         for entry in self._documents.values():
             entry.reach = self._look_up_reach(entry.document.uri, entry.path)
         self._folders_known.set()
@@ -191,10 +205,12 @@ class Engine:
         for uri in self._documents:
             self._growths.end(uri)
         self._completer.configure(config)
+        self._relater.configure(config.inline, self._learner)
         self.reactions.learns = self._learns
         if (before.workspace, before.privacy) != (config.workspace, config.privacy):
             self._learner.stop()
             self._learner = Learner(config.workspace, config.privacy)
+            self._relater.configure(config.inline, self._learner)
             for entry in self._documents.values():
                 self._learner.opened(entry.path, entry.document)
             self.set_folders(self._folders)
@@ -210,6 +226,7 @@ class Engine:
 
     async def close(self) -> None:
         self._learner.stop()
+        self._relater.forget()
         await self.actions.aclose()
         await self._tasks.close()
         await self._memory.aclose(self.reactions.odds)
@@ -261,7 +278,24 @@ class Engine:
         """Have the server read what was opened, or where the cursor rests, if it does that for nothing."""
         reach = await entry.known_reach()
         if reach != "process" and self._is_current(snapshot):
+            await self._relate(snapshot, entry.path, reach, rested=True)
             await self._completer.prefill(snapshot, entry.path, reach)
+
+    def _edited(self) -> list[Edited]:
+        """What was edited lately in the documents that are files, the document changed last first."""
+        documents = sorted(self._documents.values(), key=lambda entry: -entry.changed_at)
+        return [
+            Edited(entry.path, line, diff, EDIT_WORTH / (1 + number))
+            for entry in documents
+            if entry.document.uri.startswith(FILES)
+            for number, (line, diff) in enumerate(self.next_edits.latest(entry.document, EDITS_TOLD))
+        ][:EDITS_TOLD]
+
+    async def _relate(self, snapshot: Snapshot, path: str, reach: Reach, *, rested: bool = False) -> None:
+        """Choose what is told of elsewhere, where that is to be chosen."""
+        choosing = self._relater.begin(snapshot, path, reach, rested=rested)
+        if choosing is not None:
+            await asyncio.wait([choosing])
 
     def change(self, uri: str, version: int, changes: Iterable[Change]) -> None:
         entry = self._documents.get(uri)
@@ -324,6 +358,7 @@ class Engine:
         self.actions.changed(uri)
         self.next_edits.closed(uri)
         self.reactions.closed(uri)
+        self._relater.closed(uri)
         self._learner.closed(entry.path)
         self.files_changed([Path(entry.path)])
 
@@ -333,6 +368,9 @@ class Engine:
 
     def files_changed(self, paths: Iterable[Path]) -> None:
         """Files changed, came or went on disk."""
+        paths = list(paths)
+        if any(path.name in self.config.privacy.ignore_files for path in paths):
+            self._relater.forget()
         if not self.config.workspace.enabled:
             return
         if not self._changed_files:
@@ -424,6 +462,7 @@ class Engine:
         entry = self._documents[snapshot.uri]
         reach = await entry.known_reach()
         await self._fleet.warmed_up()
+        await self._relate(snapshot, entry.path, reach)
         reason = why(reach, entry.path, file=snapshot.uri.startswith(FILES))
         sent = self._completer.sent(snapshot, self._place(entry))
         return replace(sent, reason=reason or sent.reason)

@@ -231,6 +231,15 @@ class Fleet:
             return False
         return self.router.health.spares(name, time.monotonic(), REQUESTS_KEPT, TOKENS_KEPT)
 
+    def metered(self, backend: Backend) -> bool:
+        """Whether it costs money for each token."""
+        settings = self._settings.get(backend.name)
+        return settings is not None and settings.metered
+
+    def reads(self, backend: Backend) -> float | None:
+        """How many tokens of a prompt it reads a second, None where that is not known."""
+        return self.router.measurements.reading_rate(backend.name, time.monotonic())
+
     def slots(self, name: str) -> int:
         """How many requests it serves at a time, 0 where that is not known."""
         settings = self._settings.get(name)

@@ -21,14 +21,15 @@ from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flight import Allowance, Flight, State
 from spark_lsp.engine.race import race
 from spark_lsp.text import Snapshot
-from spark_lsp.values import Prompt, Suggestion
+from spark_lsp.values import Excerpt, Prompt, Suggestion
 
 
 class Launcher:
     """Makes the flights of one session. They fill `cache`.
 
     `shown` is what others may see of a path; `reads_on` tells whether a backend's stream may be read on
-    behind what was asked for, and `allowance` what that may cost; `keep` is told each text once it is whole.
+    behind what was asked for, and `allowance` what that may cost; `keep` is told each text once it is whole;
+    `excerpts` are what a backend is told of elsewhere.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Launcher:
         reads_on: Callable[[Backend], bool],
         allowance: Callable[[int], Allowance],
         keep: Callable[[Snapshot, Suggestion], None],
+        excerpts: Callable[[Snapshot, Backend], tuple[Excerpt, ...]],
     ) -> None:
         self.settings = settings
         self.generation = 0
@@ -49,6 +51,7 @@ class Launcher:
         self._may_read_on = reads_on
         self._allowance = allowance
         self._keep = keep
+        self._excerpts = excerpts
 
     def flight(
         self,
@@ -103,6 +106,7 @@ class Launcher:
         fim = backend.fim or template_for(backend.model)
         reads_on = self._reads_on(backend)
         context = behind(state.context, said)
+        context = replace(context, excerpts=self._excerpts(state.snapshot, backend))
         prompt = render(context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on)
         prompt = replace(prompt, line=state.snapshot.line + said.count("\n"), said=said)
         # The index knows files by where they are; to others that would tell the user's name, and more.

@@ -6,23 +6,29 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from spark_lsp.config import PrivacySettings, WorkspaceSettings
-from spark_lsp.text import Document, Lines, Span
+from spark_lsp.text import Document, Lines, Span, split_lines
 from spark_lsp.values import Prompt, Reach
 from spark_lsp.workspace.deny import Denied
 from spark_lsp.workspace.discover import Ignores, discover, read
 from spark_lsp.workspace.index import Index, Prepared
+from spark_lsp.workspace.neighbours import Neighbours, neighbours
+from spark_lsp.workspace.outline import Import
 from spark_lsp.workspace.predict import Prediction, predict
+from spark_lsp.workspace.survey import Survey, Surveys
 
 log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
+
+WAYS: tuple[Reach, ...] = ("process", "machine", "anywhere")
+"""How far a text may go, the shortest way first."""
 
 Progress = Callable[[int, int], None]
 """Files done, files in all."""
@@ -33,6 +39,9 @@ EDITS_AT_ONCE = 32
 SETTLING_PAUSE = 0.002
 """Seconds between steps of half a millisecond: most keys in a file of 100,000 lines fall between them."""
 
+SURVEYS = 4
+"""The part of the index's memory that surveys may take beside it, as a divisor."""
+
 HANDED_OVER = 8
 """Prepared files that may wait for the event loop: bounds the memory between the two threads."""
 
@@ -42,6 +51,7 @@ class Learner:
 
     def __init__(self, workspace: WorkspaceSettings, privacy: PrivacySettings) -> None:
         self.index = Index(workspace.max_index_bytes)
+        self.surveys = Surveys(self.index.vocabulary, workspace.max_index_bytes // SURVEYS)
         self.ready = False
         self._workspace = workspace
         self._privacy = privacy
@@ -109,16 +119,61 @@ class Learner:
 
         What is no `file` goes no further than the settings let it.
         """
-        ignores = self._ignores or (Ignores(Path(path).parent, self._privacy.ignore_files),)
-        denied = self._denied
+        look_up = self._judge_reach(path)
+        return await self._in_thread(lambda: look_up(path, file))
 
-        def look_up() -> Reach:
+    def _judge_reach(self, path: str) -> Callable[[str, bool], Reach]:
+        """What tells how far a file's text may go, by the settings and folders of now."""
+        ignores = self._ignores or (Ignores(Path(path).parent, self._privacy.ignore_files),)
+        denied, untitled = self._denied, self._privacy.untitled
+
+        def look_up(path: str, file: bool) -> Reach:
             if any(each.ignored(Path(path)) for each in ignores):
                 return "process"
-            allowed: Reach = "anywhere" if file else self._privacy.untitled
+            allowed: Reach = "anywhere" if file else untitled
             return "machine" if allowed == "anywhere" and denied.holds(Path(path)) else allowed
 
-        return await self._in_thread(look_up)
+        return look_up
+
+    # --- what is told of elsewhere
+
+    async def neighbours(self, path: str, line: int, imported: Sequence[Import]) -> Neighbours:
+        """What of the workspace belongs to a cursor in the open document `path`."""
+        self._catch_up()
+        await _in_steps(self.index.settle(path), pause=SETTLING_PAUSE)
+        steps = neighbours(self.index, self.surveys, path, line, imported)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: Neighbours = end.value
+                return found
+            await asyncio.sleep(0)
+
+    async def from_texts(
+        self, paths: Collection[str], reach: Reach, use: Callable[[Mapping[str, Sequence[str]]], _Result]
+    ) -> _Result:
+        """What `use` makes, in a thread, of the lines of those among these files whose text may go as far as
+        `reach`: as their editor has them, else as they are on disk."""
+        self._catch_up()
+        lives = {path: live.lines for path in paths if (live := self.index.live(path)) is not None}
+        limit = self._workspace.max_file_bytes
+
+        def look() -> _Result:
+            found: dict[str, Sequence[str]] = {}
+            for path in paths:
+                look_up = self._judge_reach(path)
+                if WAYS.index(look_up(path, True)) < WAYS.index(reach):
+                    continue
+                lines = lives.get(path)
+                text = read(Path(path), limit) if lines is None else None
+                if lines is not None:
+                    found[path] = list(lines)
+                elif text is not None:
+                    found[path] = split_lines(text)
+            return use(found)
+
+        return await self._in_thread(look)
 
     # --- files
 
@@ -147,9 +202,6 @@ class Learner:
 
     async def learn_files(self, changed: Collection[Path]) -> None:
         """Read these files again if they are worth it: they changed on disk, or are not open any more."""
-        changed = {path for path in changed if str(path) not in self._open}
-        if not changed:
-            return
         async with self._one_at_a_time:
             await self._learn([path for path in await self._find() if path in changed], _nobody)
 
@@ -157,8 +209,10 @@ class Learner:
         """What there is to learn now. What was learned and is not among it any more is dropped."""
         found = await self._in_thread(lambda: list(self._discover()))
         wanted = set(map(str, found))
-        for path in self._on_disk - wanted - self._open:
-            self.index.drop(path)
+        for path in self._on_disk - wanted:
+            self.surveys.drop(path)
+            if path not in self._open:
+                self.index.drop(path)
         self._on_disk = wanted
         return found
 
@@ -180,21 +234,22 @@ class Learner:
 
     async def _learn(self, paths: Sequence[Path], progress: Progress) -> None:
         loop, stop = asyncio.get_running_loop(), self._stop
-        handed: asyncio.Queue[tuple[int, Prepared] | None] = asyncio.Queue()
+        handed: asyncio.Queue[tuple[int, Prepared, Survey] | None] = asyncio.Queue()
         room = threading.Semaphore(HANDED_OVER)
 
-        def hand_over(item: tuple[int, Prepared] | None) -> None:
+        def hand_over(item: tuple[int, Prepared, Survey] | None) -> None:
             loop.call_soon_threadsafe(handed.put_nowait, item)
 
         def work() -> None:
             try:
                 for done, path in enumerate(paths, 1):
                     text = read(path, self._workspace.max_file_bytes)
-                    if text is not None and str(path) not in self._open:
+                    if text is not None:
                         prepared = self.index.prepare(str(path), text)
+                        survey = self.surveys.look(str(path), text, prepared)
                         while not room.acquire(timeout=0.5) and not stop.is_set():
                             pass
-                        hand_over((done, prepared))
+                        hand_over((done, prepared, survey))
                     if stop.is_set():
                         break
             finally:
@@ -202,7 +257,9 @@ class Learner:
 
         reading = loop.create_task(self._in_thread(work))
         while (item := await handed.get()) is not None:
-            done, prepared = item
+            done, prepared, survey = item
+            if not stop.is_set():
+                self.surveys.enter(survey)
             if prepared.path not in self._open and not stop.is_set():
                 await _in_steps(self.index.installing(prepared))
             room.release()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from spark_lsp.completion.next_edit import NextEdit, candidates
 from spark_lsp.completion.recent import Recent
-from spark_lsp.text import Document, Lines, Span, column_of
+from spark_lsp.text import Document, Lines, Span, column_of, line_body
 
 NAMES_KEPT = 256
 
@@ -55,6 +55,19 @@ class NextEdits:
             recent.replaced(line, first, body[first:last], text)
         else:
             recent.shifted(*span)
+
+    def latest(self, document: Document, most: int) -> list[tuple[int, str]]:
+        """The latest edits within a line, the newest first: the line's number, and the edit as a diff."""
+        entry = self._entries.get(document.uri)
+        found: list[tuple[int, str]] = []
+        for edit in reversed(entry.recent.edits if entry is not None else ()):
+            if len(found) == most or edit.line >= document.lines.count:
+                break
+            line = line_body(document.lines[edit.line])
+            before = line[: edit.column] + edit.old + line[edit.end :]
+            if before.strip() and line.strip() and before != line:
+                found.append((edit.line, f"-{before.strip()}\n+{line.strip()}"))
+        return found
 
     def next(self, document: Document) -> tuple[str, NextEdit] | None:
         """The likely next edit with the name it is accepted or rejected by, None where nothing is likely."""

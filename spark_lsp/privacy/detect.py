@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from spark_lsp.privacy.rules import SHORTEST, Scanner, Span, entropy
 
 KEY = "private key"
+MANIFEST = "kubernetes secret"
+OF_MANY_LINES = (KEY, MANIFEST)
+"""The rules that go by other lines than the secret's own."""
 
 _BEGIN = re.compile(r"-----BEGIN[ A-Z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END[ A-Z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)?-----")
@@ -39,7 +42,7 @@ def find(text: str) -> list[Span]:
     ]
     spans.extend(_private_keys(lines, starts))
     if "ecret" in text and _MANIFEST.search(text):
-        spans.extend(Span(*match.span(1), "kubernetes secret") for match in _ENTRY.finditer(text))
+        spans.extend(Span(*match.span(1), MANIFEST) for match in _ENTRY.finditer(text))
     return joined(spans)
 
 

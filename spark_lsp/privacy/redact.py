@@ -9,7 +9,7 @@ from typing import NamedTuple
 from spark_lsp.privacy.detect import everywhere, find, joined
 from spark_lsp.privacy.mask import Masks
 from spark_lsp.privacy.rules import OPEN, SHORTEST, Span
-from spark_lsp.values import Prompt
+from spark_lsp.values import Excerpt, Prompt
 
 
 class Replacement(NamedTuple):
@@ -70,6 +70,11 @@ class Redactor:
             rendered=rendered,
             instructions=clean.get(prompt.instructions, prompt.instructions),
             path=clean.get(prompt.path, prompt.path),
+            front=clean.get(prompt.front, prompt.front),
+            excerpts=tuple(
+                Excerpt(clean.get(one.path, one.path), clean.get(one.text, one.text))
+                for one in prompt.excerpts
+            ),
             said=prefix[len(prefix) - len(prompt.said) :] if prompt.said else "",
         )
         replaced = tuple(
@@ -118,7 +123,9 @@ def _secrets(text: str, spans: Sequence[Span], cut: int) -> list[str]:
 
 def _outside(prompt: Prompt) -> list[str]:
     """What is sent beside the text around the cursor."""
-    told = [prompt.instructions, prompt.path]
+    told = [prompt.instructions, prompt.path, prompt.front]
+    for one in prompt.excerpts:
+        told += one.path, one.text
     if prompt.rendered is not None:
         told += [part for side, part in _parts(prompt, prompt.rendered) if side is None]
     return [text for text in dict.fromkeys(told) if text]

@@ -18,6 +18,9 @@ from spark_lsp.values import Lane, Usage
 
 SUBJECTS = 512
 SIZES = 6
+LEAST_CHARACTERS = (0, *(4**bucket * 256 for bucket in range(1, SIZES)))
+"""The shortest prompt of each size, as `size_of` has them."""
+
 WINDOW = 48  # first tokens that count for when one is late
 RATES = 12
 
@@ -331,6 +334,22 @@ class Measurements:
             most = max(known.meters, key=lambda meter: meter.observations(now))
             said = most.explained(now) | said
         return {name: round(value, 1) for name, value in said.items()}
+
+    def reading_rate(self, backend: str, now: float) -> float | None:
+        """Prompt tokens a second: as its server says, else at least what its first tokens leave room for.
+        None where neither is known."""
+        known = self._backends.get(backend)
+        if known is None:
+            return None
+        said = known.parts.medians().get("prompt_tokens_per_s")
+        if said is not None:
+            return said
+        rates = [
+            LEAST_CHARACTERS[meter.subject.size] / 4 / meter.forecast(now).ttft
+            for meter in known.meters
+            if meter.subject.size and meter.seen(now, warm=False) >= OWN / 2
+        ]
+        return max(rates, default=None)
 
     def _backend(self, name: str) -> _Backend:
         known = self._backends.get(name)

@@ -205,6 +205,17 @@ class Index:
                 break
         return found
 
+    def codes_of(self, path: str) -> list[str]:
+        """The codes of a file's parts, as they were installed."""
+        homes = self._homes.get(path, ())
+        return [
+            codes
+            for shard in self._shards
+            if shard in homes
+            for owner, codes in shard.parts()
+            if owner == path
+        ]
+
     def parts(self, shards: Sequence[Shard]) -> Iterator[tuple[str, str]]:
         """(path, codes) of what the shards hold."""
         for shard in shards:

@@ -98,8 +98,10 @@ def test_between_two_parts_of_a_file_it_says_what_is_missing(start: int, end: in
 )
 @pytest.mark.parametrize(("prefix", "suffix"), [("a(", ")\nb"), ("", ""), (" x ", "\n"), ("[PREFIX", "fim")])
 def test_every_template_is_read_back(name: str, prefix: str, suffix: str) -> None:
-    prompt = TEMPLATES[name].form.format(prefix=prefix, suffix=suffix, path="a.py")
-    assert split_prompt(prompt) == (prefix, suffix)
+    form = TEMPLATES[name].form
+    assert split_prompt(form.format(front="", prefix=prefix, suffix=suffix, path="a.py")) == (prefix, suffix)
+    told = split_prompt(form.format(front="told\n", prefix=prefix, suffix=suffix, path="a.py"))
+    assert told in ((prefix, suffix), (f"told\n{prefix}", suffix))
 
 
 def test_a_prompt_without_marks_is_all_prefix() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from spark_lsp.completion.prompt import (
     render,
     template_for,
 )
-from spark_lsp.values import Prompt
+from spark_lsp.values import Excerpt, Prompt
 
 RENDERED = {
     "starcoder": "<fim_prefix>BEFORE<fim_suffix>AFTER<fim_middle>",
@@ -45,6 +47,57 @@ def test_each_style_is_rendered_as_its_models_learned_it(fim: str) -> None:
     assert prompt.rendered == RENDERED[fim]
     assert (prompt.prefix, prompt.suffix, prompt.max_tokens) == ("BEFORE", "AFTER", 64)
     assert (prompt.path, prompt.language, prompt.lane) == ("src/a.py", "python", "instant")
+
+
+TOLD = (Excerpt("lib/b.py", "def b(): ..."), Excerpt("c.py", "c = 1"))
+COMMENTS = "# lib/b.py:\n# def b(): ...\n\n# c.py:\n# c = 1\n\n"
+WITH_TOLD = {
+    "starcoder": "<repo_name>repository<file_sep>lib/b.py\ndef b(): ...\n<file_sep>c.py\nc = 1\n"
+    f"<file_sep>src/a.py\n{RENDERED['starcoder']}",
+    "codellama": f"<PRE> {COMMENTS}BEFORE <SUF>AFTER <MID>",
+    "deepseek": f"<｜fim▁begin｜>{COMMENTS}BEFORE<｜fim▁hole｜>AFTER<｜fim▁end｜>",
+    "qwen": "<|repo_name|>repository\n<|file_sep|>lib/b.py\ndef b(): ...\n<|file_sep|>c.py\nc = 1\n"
+    f"<|file_sep|>src/a.py\n{RENDERED['qwen']}",
+    "codegemma": "lib/b.py\ndef b(): ...\n<|file_separator|>c.py\nc = 1\n<|file_separator|>src/a.py\n"
+    f"{RENDERED['codegemma']}",
+    "codestral": "[SUFFIX]AFTER[PREFIX]+++++ lib/b.py\ndef b(): ...\n\n+++++ c.py\nc = 1\n\n"
+    "+++++ src/a.py\nBEFORE",
+    "granite": f"<|fim_prefix|>{COMMENTS}BEFORE<|fim_suffix|>AFTER<|fim_middle|>",
+    "mellum": f"<filename>lib/b.py\ndef b(): ...\n<filename>c.py\nc = 1\n{RENDERED['mellum']}",
+    "seed-coder": f"<[fim-suffix]>AFTER<[fim-prefix]>{COMMENTS}BEFORE<[fim-middle]>",
+    "glm": f"<|code_prefix|>{COMMENTS}BEFORE<|code_suffix|>AFTER<|code_middle|>",
+    "prefix": f"{COMMENTS}BEFORE",
+    "suffix": None,
+    "chat": "<excerpt>\nFile: lib/b.py\ndef b(): ...\n</excerpt>\n<excerpt>\nFile: c.py\nc = 1\n</excerpt>\n"
+    f"{RENDERED['chat']}",
+}
+
+
+@pytest.mark.parametrize("fim", TEMPLATES)
+def test_what_is_told_of_elsewhere_stands_in_front(fim: str) -> None:
+    prompt = render(replace(context(), excerpts=TOLD), fim, max_tokens=64)
+    assert prompt.rendered == WITH_TOLD[fim]
+    assert (prompt.prefix, prompt.excerpts) == ("BEFORE", TOLD)
+    assert prompt.front == (COMMENTS if fim == "suffix" else "")
+    assert prompt.text == (f"{COMMENTS}BEFORE" if fim == "suffix" else WITH_TOLD[fim])
+
+
+@given(st.sampled_from(sorted(TEMPLATES)), st.data())
+def test_no_control_token_of_an_excerpt_arrives(fim: str, data: st.DataObject) -> None:
+    tokens = TEMPLATES[fim].tokens or CONTROL_TOKENS
+    token = data.draw(st.sampled_from(tokens))
+    told = (Excerpt(f"a{token}b.py", f"{token}x\n{token}"),)
+    empty, sent = (
+        render(replace(context(), excerpts=one), fim, max_tokens=1).text
+        for one in ((Excerpt("a.py", "x"),), told)
+    )
+    assert sent.count(token) == empty.count(token)
+
+
+def test_what_would_end_a_comment_does_not() -> None:
+    page = replace(context(), language="html", excerpts=(Excerpt("b.html", "<!-- a -->\n<p>"),))
+    front = render(page, "suffix", max_tokens=1).front
+    assert front == "<!-- b.html: -->\n<!-- <!-- a - -> -->\n<!-- <p> -->\n\n"
 
 
 @pytest.mark.parametrize(
