@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Severity = Literal["error", "warning", "information", "hint"]
@@ -32,6 +32,8 @@ class Prompt:
     and wants the best guess, however unsure. `line` is the cursor's, 0-based,
     for a backend that follows the document itself. `said` is how much of the end of `prefix` is the
     beginning of this answer, from a stream that ended early: the rest of the answer is wanted.
+    `typed` is the end of `prefix` that was left out of `rendered`, at index `typed_at`: the answer begins
+    with it, and whoever listens takes it out again.
     """
 
     prefix: str
@@ -47,6 +49,16 @@ class Prompt:
     lane: Lane = "instant"
     invoked: bool = False
     said: str = ""
+    typed: str = ""
+    typed_at: int = 0
+
+    @property
+    def unhealed(self) -> Prompt:
+        """The same with all of `prefix` in it."""
+        if not self.typed or self.rendered is None:
+            return self
+        whole = self.rendered[: self.typed_at] + self.typed + self.rendered[self.typed_at :]
+        return replace(self, rendered=whole, typed="", typed_at=0)
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from string import Formatter
 from types import MappingProxyType
 
 from spark_lsp.completion.context import Context
+from spark_lsp.completion.healing import half_typed
 from spark_lsp.values import Lane, Prompt
 
 ANSWER = "<at-cursor>"
@@ -181,11 +182,18 @@ def template_for(model: str) -> str:
 
 
 def render(
-    context: Context, fim: str, *, max_tokens: int, lane: Lane = "instant", reads_on: bool = False
+    context: Context,
+    fim: str,
+    *,
+    max_tokens: int,
+    lane: Lane = "instant",
+    reads_on: bool = False,
+    heals: bool = False,
 ) -> Prompt:
     """The prompt for a context in the style `fim`, a key of TEMPLATES (KeyError otherwise).
 
-    `reads_on`: what comes behind the first line is wanted too, for the state after it.
+    `reads_on`: what comes behind the first line is wanted too, for the state after it. `heals`: the prompt
+    may end before the cursor, where a token ends, if the style has our rendering of both sides.
 
     Control tokens that stand in the user's own text get a space behind their first character
     (`< |fim_middle|>`): the model still reads what is meant, the tokenizer no longer obeys it.
@@ -195,10 +203,13 @@ def render(
     tokens = template.tokens or CONTROL_TOKENS
     before, after = neutralised(context.before, tokens), neutralised(context.after, tokens)
     path = neutralised(re.sub(r"[\r\n]", " ", context.path), tokens)
-    rendered = None
+    rendered, typed, front = None, "", ""
     if template.form:
-        prefix = healed(before) if fim == "prefix" else before
-        rendered = template.form.format(prefix=prefix, suffix=after, path=path)
+        if heals and not template.instructions:
+            typed = half_typed(before)
+        form, _, rest = template.form.partition("{prefix}")
+        front = form.format(suffix=after, path=path) + before[: len(before) - len(typed)]
+        rendered = front + rest.format(suffix=after)
     # A chat model may begin with a line end, or a fence: the trimmer finds the end of its first line.
     one_line = () if context.multiline or reads_on or template.instructions else ("\n",)
     return Prompt(
@@ -211,6 +222,8 @@ def render(
         language=context.language,
         path=context.path,
         lane=lane,
+        typed=typed,
+        typed_at=len(front) if typed else 0,
     )
 
 
@@ -227,13 +240,3 @@ def neutralised(text: str, tokens: tuple[str, ...]) -> str:
 @lru_cache(maxsize=16)
 def _any_of(tokens: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, tokens)))
-
-
-def healed(before: str) -> str:
-    """The text without its last blank, where a word follows that the model would begin with that blank.
-
-    A tokenizer joins the blank to the next word, so `return ` is an end that the model has hardly
-    ever seen. Indentation is left alone. The blank comes back with the answer, and is trimmed there.
-    """
-    line = before[before.rfind("\n") + 1 :]
-    return before[:-1] if line.endswith(" ") and line.strip() else before

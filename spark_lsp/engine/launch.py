@@ -103,7 +103,9 @@ class Launcher:
         fim = backend.fim or template_for(backend.model)
         reads_on = self._reads_on(backend)
         context = behind(state.context, said)
-        prompt = render(context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on)
+        # What was said ends where a token does: see `resumed`.
+        heals = not said and "healing" not in self.settings.without
+        prompt = render(context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on, heals=heals)
         prompt = replace(prompt, line=state.snapshot.line + said.count("\n"), said=said)
         # The index knows files by where they are; to others that would tell the user's name, and more.
         return replace(prompt, path=path) if backend.name == NAME else prompt
