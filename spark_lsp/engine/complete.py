@@ -12,6 +12,7 @@ from spark_lsp.completion.block import plain
 from spark_lsp.completion.boundary import first_boundary
 from spark_lsp.completion.cache import Found, PrefixCache
 from spark_lsp.completion.fit import fit
+from spark_lsp.completion.gate import Gate, Moment
 from spark_lsp.completion.gates import refusal
 from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.typed import typed_since
@@ -59,6 +60,7 @@ class Completer:
         self.settings = config.inline
         self.stand_in = config.workspace.stand_in
         self.pace = Pace()
+        self.gate = Gate()
         self.prefetcher = Prefetcher(
             config, fleet, flights, metrics, self._peek, self.others, self._ask_ahead
         )
@@ -72,6 +74,7 @@ class Completer:
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._along: dict[str, Along] = {}
         self._on_screen: dict[str, tuple[Snapshot, str]] = {}
+        self._judged: dict[str, tuple[Snapshot, tuple[str, ...]]] = {}
 
     @property
     def generation(self) -> int:
@@ -149,8 +152,11 @@ class Completer:
                 deadline = self._deadline(query, course)
                 hit = "workspace" if course.backends[0].name == NAME else "network"
                 if hit == "network" and query.automatic:
-                    if (answer := await self._stand_in(query, place)) is not None:
+                    predicted = await self.predict(query, place) if self.stand_in < 1 else None
+                    if (answer := self._stand_in(query, place, predicted)) is not None:
                         return answer
+                    if self._hopeless(query, place, predicted):
+                        return NOTHING
                     await self._debounce(turn, course)
                     # What a session's start costs is not the backend's slowness.
                     if await self._fleet.warmed_up():
@@ -220,6 +226,7 @@ class Completer:
         self._end_turn(uri)
         self._along.pop(uri, None)
         self._on_screen.pop(uri, None)
+        self._judged.pop(uri, None)
         self.prefetcher.ended(uri)
         self._flights.end_all(uri)
         self._cache.forget(uri)
@@ -313,12 +320,9 @@ class Completer:
             hit = "workspace" if found.suggestion.backend == NAME else "network"
         return self._offer(found, query, place, hit)
 
-    async def _stand_in(self, query: Query, place: Place) -> Answer | None:
+    def _stand_in(self, query: Query, place: Place, suggestion: Suggestion | None) -> Answer | None:
         """The predictor's word, where it is as good as sure: then no model has to be asked."""
         snapshot = query.snapshot
-        if self.stand_in >= 1:
-            return None
-        suggestion = await self.predict(query, place)
         if suggestion is None or (suggestion.confidence or 0.0) < self.stand_in:
             return None
         self._cache.put(snapshot, suggestion, generation=self.generation)
@@ -327,6 +331,26 @@ class Completer:
             return None
         answer = self._offer(found, query, place, "workspace")
         return None if answer.offer is None else answer
+
+    def _hopeless(self, query: Query, place: Place, predicted: Suggestion | None) -> bool:
+        """Whether this person hardly ever takes what is shown at such a moment."""
+        if not self._uses("gate") or self.settings.gate == "off":
+            return False
+        known = self.stand_in < 1 and self._fleet.embedded is not None
+        confidence = 0.0 if predicted is None else predicted.confidence or 0.0
+        features = self._features(query.snapshot, place, confidence if known else None)
+        self._judged[query.snapshot.uri] = query.snapshot, features
+        judgement = self.gate.judge(features, self.settings.gate)
+        if not judgement.asks or judgement.explores:
+            log.info("%s: %s", "asked all the same" if judgement.asks else "no model is asked", judgement)
+        return not judgement.asks
+
+    def _features(self, snapshot: Snapshot, place: Place, confidence: float | None = None) -> tuple[str, ...]:
+        judged, features = self._judged.get(snapshot.uri, (None, ()))
+        if judged is snapshot:
+            return features
+        moment = Moment(snapshot, place.after_accept, place.erased, self.pace.interval, confidence)
+        return self.gate.features(moment)
 
     async def _again(
         self, query: Query, place: Place, flight: Flight, turn: asyncio.Future[None], deadline: float
@@ -341,6 +365,8 @@ class Completer:
             return NOTHING
         hit: Hit = "workspace" if course.backends[0].name == NAME else "network"
         if hit == "network" and query.automatic:
+            if self._hopeless(query, place, await self.predict(query, place) if self.stand_in < 1 else None):
+                return NOTHING
             await self._debounce(turn, course)
             if turn.done() or not self._current(query.origin or snapshot):
                 return NOTHING
@@ -369,7 +395,8 @@ class Completer:
             hit = "speculative"
         if query.origin is None:
             self._show(snapshot, offer, found.whole, place, continues=continues)
-        return Answer(offer, hit, found.whole, continues=continues)
+        features = () if continues else self._features(snapshot, place)
+        return Answer(offer, hit, found.whole, continues=continues, features=features)
 
     def _continues(self, snapshot: Snapshot, offer: Offer) -> bool:
         """Whether this is what was on the screen, less what was typed since."""

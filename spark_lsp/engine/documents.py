@@ -23,8 +23,8 @@ class Open:
     """A document that an editor has open.
 
     `reach` tells how far its text may go: looking that up reads ignore files. `changed_at` is when its
-    latest change arrived; `unanswered` until the first answer after it. `resting` prefills
-    where the cursor is when nothing happens.
+    latest change arrived; `unanswered` until the first answer after it; `erased` when that change only took
+    text away. `resting` prefills where the cursor is when nothing happens.
     """
 
     document: Document
@@ -32,4 +32,5 @@ class Open:
     reach: asyncio.Task[Reach]
     changed_at: float
     unanswered: bool = False
+    erased: bool = False
     resting: asyncio.TimerHandle | None = None
