@@ -3,7 +3,8 @@
 Models learn text that is cut into tokens, and `retu` is seldom one: hardly any model has seen that `rn`
 follows it. So the beginning of the word is left out of the prompt, and the answer has to begin with it.
 Where to cut does not depend on a tokenizer: in front of a word with the one character before it, which most
-of them join to it (` name`, `.name`, `(name`), of an operator with its blank, or of the blank at the end.
+of them join to it (` name`, `.name`, `(name`), of an operator with its blank, or of the blank at the end. Of
+an indentation the last blank belongs to the word, and nothing more is cut.
 """
 
 from __future__ import annotations
@@ -14,16 +15,13 @@ from itertools import takewhile
 LONGEST = 40
 """Characters. What is longer is no word that a model would finish."""
 
-_HALF_TYPED = re.compile(r"(?:[^\w\n]?\w+| ?[^\w\s]+|[ \t]+)$")
+_HALF_TYPED = re.compile(r"(?:[^\w\n\t]?\w+| ?[^\w\s]+|(?<=[^ \t])[ \t]+| )$")
 
 
 def half_typed(before: str) -> str:
-    """The end of the text before the cursor that the answer is to begin with; "" where there is none.
-
-    Indentation is left alone.
-    """
-    body = before[before.rfind("\n") + 1 :].lstrip(" \t")
-    found = _HALF_TYPED.search(body[-LONGEST - 1 :])
+    """The end of the text before the cursor that the answer is to begin with; "" where there is none."""
+    line = before[before.rfind("\n") + 1 :]
+    found = _HALF_TYPED.search(line[-LONGEST - 1 :])
     return found[0] if found is not None and len(found[0]) <= LONGEST else ""
 
 

@@ -65,7 +65,14 @@ class Completer:
             config, fleet, flights, metrics, self._peek, self.others, self._ask_ahead
         )
         self._launcher = Launcher(
-            config.inline, cache, fleet, shown, self.prefetcher.may_read_on, self.prefetcher.allowance, keep
+            config.inline,
+            cache,
+            fleet,
+            shown,
+            self.prefetcher.may_read_on,
+            self.prefetcher.allowance,
+            keep,
+            lambda: self.prefetcher.odds,
         )
         self._cache = cache
         self._flights = flights
@@ -154,6 +161,7 @@ class Completer:
                 if hit == "network" and query.automatic:
                     predicted = await self.predict(query, place) if self.stand_in < 1 else None
                     if (answer := self._stand_in(query, place, predicted)) is not None:
+                        self._extend(query, place, answer)
                         return answer
                     if self._hopeless(query, place, predicted):
                         return NOTHING
@@ -172,9 +180,17 @@ class Completer:
     def under_way(self, snapshot: Snapshot) -> Flight | None:
         """The flight that has not said all of what belongs here."""
         found = self._peek(snapshot)
-        if found is not None and found.suggestion.complete:
-            return None
-        return self._flights.covering(snapshot)
+        flight = self._flights.covering(snapshot)
+        if found is None or not found.suggestion.complete:
+            return flight
+        return flight if self._may_grow(found, flight) else None
+
+    def _may_grow(self, found: Found, flight: Flight | None) -> bool:
+        """Whether a model is saying what the predictor said, and has not contradicted it yet."""
+        if flight is None or flight.landed or found.suggestion.backend != NAME:
+            return False
+        said = flight.suggestion.text
+        return said.startswith(found.whole) or found.whole.startswith(said)
 
     def grown(self, before: Answer, query: Query, place: Place) -> tuple[Answer | None, bool]:
         """(What this answer has grown to, None when it has not; whether there will be no more of it)."""
@@ -183,6 +199,8 @@ class Completer:
         if found is None or found.rejected or not self._current(query.origin or snapshot):
             return None, False
         whole, hit = found.suggestion.complete, before.hit
+        if whole and self._may_grow(found, self._flights.covering(snapshot)):
+            whole = False
         if before.offer is None:
             hit = "workspace" if found.suggestion.backend == NAME else "network"
         offer = fit(found.suggestion, snapshot, hit)
@@ -331,6 +349,15 @@ class Completer:
             return None
         answer = self._offer(found, query, place, "workspace")
         return None if answer.offer is None else answer
+
+    def _extend(self, query: Query, place: Place, answer: Answer) -> None:
+        """Where a block is wanted and costs nothing, a model goes on with what stands in for it.
+
+        What it says is more of the same where it agrees; where it does not, the cache keeps what is shown.
+        """
+        snapshot = query.snapshot
+        if self._uses("flights") and answer.offer is not None and self._launcher.wants_lines(snapshot):
+            self.prefetcher.extend(Shown(snapshot, answer.offer, place.path, place.reach, place.after_accept))
 
     def _hopeless(self, query: Query, place: Place, predicted: Suggestion | None) -> bool:
         """Whether this person hardly ever takes what is shown at such a moment."""

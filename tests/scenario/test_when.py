@@ -6,7 +6,7 @@ from typing import Any
 
 from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.completion.gate import ENOUGH, EXPLORES
-from tests.scenario.conftest import Session, Sessions, served_by
+from tests.scenario.conftest import Session, Sessions, served_by, until
 
 HEAD = "total = order.price\n"
 
@@ -86,3 +86,44 @@ async def test_nobody_is_asked_where_nothing_is_ever_taken_but_for_who_asks(sess
             assert shown[-EXPLORES:].count(True) == 1, "and now and then it is asked again"
             assert await session.ghost(uri, 4 * ENOUGH, 4, invoked=True)
             assert server.stats.requests == asked + 1
+
+
+LEARNED = """\
+from shop.rates import RATES
+
+
+def shipping_costs(order, country):
+    weight = sum(item.weight for item in order.items)
+"""
+ENDS = ("    return weight\n", "    print(country)\n", "    order.ship()\n", "    yield 5\n")
+LINE = 4
+BEGUN = "\n".join(LEARNED.splitlines()[:LINE]) + "\n    "
+
+
+async def stands_in(sessions: Sessions, said: str, then: int) -> tuple[str, str, Any]:
+    """What is offered at once, and once the model has spoken; and the metrics."""
+    for n in range(4):
+        (sessions.root / f"costs_{n}.py").write_text(LEARNED + ENDS[n])
+    async with FakeServer(Asked(**{"    ": said})) as server:
+        settings = served_by(server, prefetch={}, workspace={"stand_in": 0.3, "threshold": 0.1})
+        async with sessions(settings) as session:
+            await session.learned()
+            uri = session.open("shop.py", BEGUN)
+            first = await session.ghost(uri, LINE, 4)
+            await until(lambda: server.stats.completed + server.stats.cancelled >= then)
+            return first, await session.ghost(uri, LINE, 4), await session.metrics()
+
+
+async def test_a_model_goes_on_with_what_the_predictor_said(sessions: Sessions) -> None:
+    line = LEARNED.splitlines()[LINE].strip()
+    more = f"{line}\n    print(weight)\n    return weight * RATES[country]"
+    first, later, metrics = await stands_in(sessions, more, 1)
+    assert first == line
+    assert metrics["hits"]["workspace"] == 1
+    assert later == more
+
+
+async def test_a_model_that_disagrees_changes_nothing_on_the_screen(sessions: Sessions) -> None:
+    first, later, _ = await stands_in(sessions, "raise NotImplementedError", 1)
+    assert first.startswith("weight = sum")
+    assert later == first
