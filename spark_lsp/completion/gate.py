@@ -126,6 +126,13 @@ class Gate:
         reasons = [{"reason": reason, "count": count} for reason, count in self.against.most_common()]
         return {**counts, "against": reasons}
 
+    def learned(self) -> dict[str, Any]:
+        """What it goes by, for people: how many were `seen`, whether that is `enough`, and what each `reason`
+        multiplies the `odds` by that something is taken, the least first."""
+        weights = sorted(self._weights.items(), key=lambda pair: pair[1])
+        reasons = [{"reason": name, "odds": round(exp(weight), 2)} for name, weight in weights]
+        return {"seen": self.seen, "enough": self.seen >= ENOUGH, "reasons": reasons}
+
     def report(self) -> dict[str, list[float]]:
         """What was learned, ready for JSON: each weight, and how many were seen."""
         weights = {name: [round(weight, 4)] for name, weight in self._weights.items()}

@@ -114,6 +114,9 @@ def test_where_nothing_is_taken_nothing_is_asked_and_it_says_why() -> None:
     assert "in a comment" in str(refused)
     assert gate.judge(gate.features(moment("x = va|"))).asks
     assert gate.judge(gate.features(moment("# some wo|")), "off").asks
+    learned = gate.learned()
+    assert learned["reasons"][0]["reason"] == "in a comment"
+    assert learned["reasons"][0]["odds"] < 1 < learned["reasons"][-1]["odds"]
     assert gate.counts() == {
         "seen": 180,
         "refused": 1,
