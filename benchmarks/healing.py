@@ -42,7 +42,8 @@ PLACES: Mapping[str, str] = {
     "in a word": r"(?<=\w)(?=\w)",
     "behind a blank": r"(?<=\S )(?=\S)",
     "behind an operator": r"(?<=[^\w\s])(?=\S)",
-    "behind the indentation": r"(?<=^)\s+",
+    "behind the indentation": r"^\s+",
+    "in the first word": r"^\s+\w+?(?=\w)",
 }
 POLICIES = ("whole", "healed", "constrained")
 
