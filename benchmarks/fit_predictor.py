@@ -1,12 +1,13 @@
 """Fits the numbers of the embedded predictor and writes `spark_lsp/workspace/weights.py`.
 
-    python -m benchmarks.fit_predictor FOLDER...
+    python -m benchmarks.fit_predictor [--calibrate] FOLDER...
 
 Each folder is a project of its own, best one that is not measured afterwards.
 First the kernel: for cursors at random, the places that vote on the next token, right
 or wrong; the factors maximize the probability of the token that follows, by AdaGrad on
 its logarithm. Then, with that kernel, the ranking: a logistic regression of "this line is exactly
-right" over all lines considered. The same folders and seed give the same numbers.
+right" over all lines considered. Last the calibration: what it says against how often that is right, of the
+lines that are offered; with `--calibrate` that alone. The same folders and seed give the same numbers.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from random import Random
 from textwrap import fill
 
 from spark_lsp.cli.bench_predictor import KINDS, Case, Project, finish, hold_out, learn
+from spark_lsp.workspace import predict as prediction
 from spark_lsp.workspace import rank as ranking
 from spark_lsp.workspace import search, weights
-from spark_lsp.workspace.predict import candidates
 from spark_lsp.workspace.rank import Surroundings
 from spark_lsp.workspace.scene import MATCHED, NEAREST_FOLDER, RECENT, Member, Scene
 from spark_lsp.workspace.search import END, choices
@@ -58,21 +59,36 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--cursors", type=int, default=500, help="cursors and lines per folder")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calibrate", action="store_true", help="keep the other numbers")
     options = parser.parse_args()
     projects = [learn(folder) for folder in options.folders]
-    elections = [
-        election for project in projects for election in _elections(project, options.cursors, options.seed)
-    ]
+    if not options.calibrate:
+        _fit_weights(projects, options.cursors, options.seed)
+    kernels = {name: getattr(weights, name) for name, _ in _KERNELS}
+    _write(kernels, weights.RANK, IDENTITY)
+    _reload()
+    offered = [one for project in projects for one in _offered(project, options.cursors, options.seed + 2)]
+    _write(kernels, weights.RANK, fit_calibration(offered))
+
+
+def _fit_weights(projects: Sequence[Project], cursors: int, seed: int) -> None:
+    elections = [election for project in projects for election in _elections(project, cursors, seed)]
     kernels = {name: fit_kernel([e for e in elections if e.opening == opening]) for name, opening in _KERNELS}
-    _write(kernels, weights.RANK)
-    for module in (weights, search, ranking):
+    _write(kernels, weights.RANK, IDENTITY)
+    _reload()
+    examples = [example for project in projects for example in _examples(project, cursors, seed)]
+    _write(kernels, fit_rank(examples), IDENTITY)
+    _reload()
+
+
+def _reload() -> None:
+    for module in (weights, search, ranking, prediction):
         importlib.reload(module)
-    examples = [
-        example for project in projects for example in _examples(project, options.cursors, options.seed)
-    ]
-    _write(kernels, fit_rank(examples))
 
 
+IDENTITY = ((0.0, 0.0), (1.0, 1.0))
+WIDTH = 0.05  # of a bin
+DOUBT = 4.0  # lines in each bin that were as right as they were said to be
 _KERNELS = (("INSIDE", False), ("OPENING", True))
 
 
@@ -168,7 +184,7 @@ def _examples(project: Project, count: int, seed: int) -> Iterator[tuple[dict[st
     for kind in KINDS:
         for case in hold_out(project.lines, kind, count, seed + 1):
             scene, around = _scene(project, case)
-            for each in finish(candidates(scene, around)):
+            for each in finish(prediction.candidates(scene, around)):
                 yield each.features, each.text.rstrip() == case.rest
 
 
@@ -200,7 +216,38 @@ def fit_rank(
     return {name: float(f"{value:.3g}") for name, value in means.items()}
 
 
-def _write(kernels: dict[str, Kernel], rank: dict[str, float]) -> None:
+def _offered(project: Project, count: int, seed: int) -> Iterator[tuple[float, bool]]:
+    for kind in KINDS:
+        for case in hold_out(project.lines, kind, count, seed):
+            scene, around = _scene(project, case)
+            for best in finish(prediction.candidates(scene, around))[:1]:
+                yield best.confidence, best.text.rstrip() == case.rest
+
+
+def fit_calibration(offered: Sequence[tuple[float, bool]]) -> tuple[tuple[float, float], ...]:
+    """Points of a line that never falls, from what is said to what is so: neighbouring bins are joined where
+    the higher one is less often right (isotonic regression)."""
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for one in offered:
+        bins.setdefault(int(one[0] / WIDTH), []).append(one)
+    pools: list[tuple[float, float, float]] = []  # weight, sum of what was said, sum of what was right
+    for number in sorted(bins):
+        said = sum(each for each, _ in bins[number])
+        weight = len(bins[number])
+        right = sum(right for _, right in bins[number])
+        pool = (weight + DOUBT, said * (1 + DOUBT / weight), right + DOUBT * said / weight)
+        while pools and pools[-1][2] / pools[-1][0] >= pool[2] / pool[0]:
+            below = pools.pop()
+            pool = (below[0] + pool[0], below[1] + pool[1], below[2] + pool[2])
+        pools.append(pool)
+    points = [(said / weight, right / weight) for weight, said, right in pools]
+    print(f"calibration: {len(offered)} lines")
+    return ((0.0, 0.0), *((round(said, 3), round(right, 3)) for said, right in points), (1.0, 1.0))
+
+
+def _write(
+    kernels: dict[str, Kernel], rank: dict[str, float], calibration: Sequence[tuple[float, float]]
+) -> None:
     """Replace the numbers below the class in `weights.py`, the rest of the module stays."""
     path = Path(weights.__file__)
     head, _, _ = path.read_text(encoding="utf-8").partition("# The tables are read")
@@ -209,8 +256,10 @@ def _write(kernels: dict[str, Kernel], rank: dict[str, float]) -> None:
         tables = "".join(_table(field.name, getattr(kernel, field.name)) for field in fields(Kernel))
         parts.append(f"{name} = Kernel(\n{tables})\n\n")
     parts.append(
-        "RANK = {\n" + "".join(f'    "{name}": {value!r},\n' for name, value in rank.items()) + "}\n"
+        "RANK = {\n" + "".join(f'    "{name}": {value!r},\n' for name, value in rank.items()) + "}\n\n"
     )
+    points = "".join(f"    {point!r},\n" for point in calibration)
+    parts.append(f"CALIBRATION = (\n{points})\n")
     path.write_text("".join(parts), encoding="utf-8")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Severity = Literal["error", "warning", "information", "hint"]
@@ -42,6 +42,8 @@ class Prompt:
     beginning of this answer, from a stream that ended early: the rest of the answer is wanted.
     `excerpts` are told beside the text around the cursor. `rendered` has them; where that is None `front` has
     them, as comments: it goes before `prefix` where a wire has no field for them.
+    `typed` is the end of `prefix` that was left out of `rendered`, at index `typed_at`: the answer begins
+    with it, and whoever listens takes it out again.
     """
 
     prefix: str
@@ -59,6 +61,16 @@ class Prompt:
     said: str = ""
     excerpts: tuple[Excerpt, ...] = ()
     front: str = ""
+    typed: str = ""
+    typed_at: int = 0
+
+    @property
+    def unhealed(self) -> Prompt:
+        """The same with all of `prefix` in it."""
+        if not self.typed or self.rendered is None:
+            return self
+        whole = self.rendered[: self.typed_at] + self.typed + self.rendered[self.typed_at :]
+        return replace(self, rendered=whole, typed="", typed_at=0)
 
     @property
     def text(self) -> str:

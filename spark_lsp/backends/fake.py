@@ -81,7 +81,7 @@ class FakeBackend:
         if self._quota is not None:
             yield Delta(usage=_taken(self._quota, started), tokens=0)
         plan = self._script.perform(
-            source.answer(prompt.prefix, prompt.suffix),
+            source.answer(prompt.prefix.removesuffix(prompt.typed), prompt.suffix),
             self._random,
             max_tokens=prompt.max_tokens,
             stop=prompt.stop,

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from string import ascii_letters, digits
 from typing import Any, ClassVar
 
 import orjson
@@ -24,6 +25,9 @@ from spark_lsp.values import Delta, Finish, Prompt, Usage
 
 log = logging.getLogger(__name__)
 
+_PLAIN = frozenset(f"{ascii_letters}{digits} _")
+"""What stands for itself in a grammar's text, whoever parses it."""
+
 _FINISH: Mapping[str, Finish] = {"eos": "stop", "word": "stop", "none": "stop", "limit": "length"}
 
 
@@ -35,6 +39,7 @@ class LlamaCpp(HttpBackend):
     """
 
     listing: ClassVar[str] = "/v1/models"
+    optional: ClassVar[tuple[str, ...]] = ("grammar",)
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
@@ -68,6 +73,8 @@ class LlamaCpp(HttpBackend):
                 "input_suffix": prompt.suffix,
                 "prompt": prompt.prefix[start:],
             }
+        if prompt.typed:
+            body["grammar"] = beginning(prompt.typed)
         return "/completion", body | {"prompt": prompt.rendered}
 
     def reader(self, decoder: Decoder, headers: Mapping[str, str]) -> LlamaCppReader:
@@ -110,6 +117,7 @@ class LlamaCpp(HttpBackend):
     async def _read_ahead(self, prompt: Prompt) -> None:
         path, body = self.request(prompt)
         body |= {"n_predict": 0, "stream": False}
+        body.pop("grammar", None)  # of what is said, and nothing is
         try:
             async with await self._client.post(path, orjson.dumps(body)) as answer:
                 await answer.read(ERROR_BODY)
@@ -148,6 +156,12 @@ class LlamaCppReader(ChoicesReader):
             prompt_ms=milliseconds(timings.get("prompt_ms"), 1),
             generation_ms=milliseconds(timings.get("predicted_ms"), 1),
         )
+
+
+def beginning(text: str) -> str:
+    """A grammar (GBNF) of the answers that begin with `text`."""
+    literal = "".join(character if character in _PLAIN else f"\\U{ord(character):08x}" for character in text)
+    return f'root ::= "{literal}" [^\\x00]*'
 
 
 def _name(id: str) -> str:

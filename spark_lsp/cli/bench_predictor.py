@@ -34,7 +34,8 @@ from spark_lsp.workspace.tokens import STARTS, Vocabulary, indentation, split
 KINDS = ("mid_line", "line_start")
 FEWEST_TOKENS = {"mid_line": 4, "line_start": 2}  # of a line that may be held out
 NAIVE_MATCH = 4  # tokens: the naive matcher is silent below when it is gated
-BINS = 5
+BINS = 10
+WIDTH = 40  # characters of the plot
 
 KNOWN = {
     "predictor": "own file indexed up to the cursor; the text after the cursor's line is compared with",
@@ -131,6 +132,7 @@ def run(project: Path, cases: int, seed: int, threshold: float) -> dict[str, Any
         },
         "answer_ms": percentiles(outcome.milliseconds for outcome in own),
         "reliability": reliability(own),
+        "calibration_error": calibration_error(own),
     }
 
 
@@ -307,6 +309,13 @@ def reliability(outcomes: Sequence[Outcome]) -> list[dict[str, float]]:
     return rows
 
 
+def calibration_error(outcomes: Sequence[Outcome]) -> float:
+    """How far confidence is from what was observed, on average over the answers that were given."""
+    rows = reliability([each for each in outcomes if each.confidence])
+    cases = sum(row["cases"] for row in rows)
+    return round(sum(row["cases"] * abs(row["exact"] - row["confidence"]) for row in rows) / max(cases, 1), 4)
+
+
 def finish(steps: Generator[None, None, _Result]) -> _Result:
     """The result of a generator that only yields to let others work."""
     while True:
@@ -315,6 +324,15 @@ def finish(steps: Generator[None, None, _Result]) -> _Result:
         except StopIteration as end:
             result: _Result = end.value
             return result
+
+
+def plotted(said: float, so: float) -> str:
+    """One line of a plot: `o` at what was said, `x` at what was so, `*` where both are."""
+    places = [" "] * WIDTH
+    places[round(said * (WIDTH - 1))] = "o"
+    at = round(so * (WIDTH - 1))
+    places[at] = "*" if places[at] == "o" else "x"
+    return "".join(places)
 
 
 def _share(values: Iterable[bool]) -> float:
@@ -340,11 +358,15 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
     trust = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("confidence", "cases", "mean", "exact"):
         trust.add_column(column, justify="right")
+    trust.add_column(f"{'0':<{WIDTH // 2}}{'1':>{WIDTH // 2}}")
     for row in report["reliability"]:
         trust.add_row(
             f"{row['from']:.1f}-{row['to']:.1f}",
             str(row["cases"]),
             f"{row['confidence']:.2f}",
             f"{row['exact']:.2f}",
+            plotted(row["confidence"], row["exact"]),
         )
+    trust.caption = f"o what it said, x what was so; on average {report['calibration_error']:.3f} apart"
+    trust.caption_justify = "left"
     return [scores, trust]

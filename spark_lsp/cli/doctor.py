@@ -20,6 +20,7 @@ from spark_lsp.backends.discovery import Found, discover
 from spark_lsp.backends.http_backend import HttpBackend
 from spark_lsp.backends.recording import keep
 from spark_lsp.cli.files import settings_in_force
+from spark_lsp.completion.gate import Gate
 from spark_lsp.config import BackendSettings, Config
 from spark_lsp.config.backend import LANES
 from spark_lsp.config.presets import PRESETS
@@ -27,6 +28,7 @@ from spark_lsp.engine.checkup import TOKENS, Checkup, check
 from spark_lsp.engine.embedded import NAME
 from spark_lsp.engine.explain import Outlook
 from spark_lsp.engine.notebook import Notebook, Notes, notebook_path
+from spark_lsp.engine.store import Store, store_path
 
 COLUMNS = 100
 """Of what is printed where there is no terminal."""
@@ -61,7 +63,9 @@ async def run(
     )
     today = date.today().isoformat()
     outlook = Outlook(config, checkups, await _remembered(config), now=time.monotonic(), day=today)
-    report = _report(config, checkups, outlook) | ({"explain": outlook.report()} if explain else {})
+    report = _report(config, checkups, outlook)
+    if explain:
+        report["explain"] = outlook.report() | {"gate": await _gate(config)}
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
     else:
@@ -80,6 +84,17 @@ async def _remembered(config: Config) -> Notes:
     finally:
         await notebook.aclose()
     return notes if config.routing.remember else notes._replace(measurements={})
+
+
+async def _gate(config: Config) -> dict[str, Any] | None:
+    """What was learned of this person and kept; None where nothing is kept."""
+    if not config.cache.persist or not store_path().exists():
+        return None
+    store = Store(store_path(), config.cache.max_bytes, lambda problem: print(problem, file=sys.stderr))
+    try:
+        return Gate.restored(await store.odds()).learned()
+    finally:
+        await store.aclose()
 
 
 async def _backends(config: Config) -> list[Found]:
@@ -227,6 +242,11 @@ def _print_explained(console: Console, explained: dict[str, Any]) -> None:
             line(f"  {one['name']}: {one['why']}")
         for name, why in case["left_out"].items():
             line(f"  not asked: {name} {why}")
+    if (gate := explained["gate"]) is not None:
+        few = "" if gate["enough"] else ", too few to refuse anything"
+        line(f"\nThe gate has learned from {gate['seen']} suggestions{few}. Odds that one is taken:")
+        for one in gate["reasons"]:
+            line(f"  {one['reason']}: times {one['odds']:.2f}")
 
 
 def _forecasts(candidates: Iterable[dict[str, Any]]) -> Table:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 OPENERS = {"(": ")", "[": "]", "{": "}"}
 CLOSERS = {closer: opener for opener, closer in OPENERS.items()}
+
+Inside = Literal["code", "string", "comment"]
 
 OPEN_STRING = '"'
 """The mark of a string that does not end."""
@@ -59,6 +62,21 @@ def unfinished(text: str, language: str) -> str:
         if token.startswith(('"""', "'''", "`")) and not _ended(token):
             return token[:1] if token[0] == "`" else token[:3]
     return ""
+
+
+def inside(text: str, language: str) -> Inside:
+    """Where a cursor at the end of `text` stands, which begins outside of strings and comments."""
+    if language in PROSE:
+        return "code"
+    found = deque(_pattern(language).finditer(text), maxlen=1)
+    if not found or found[0].end() < len(text):
+        return "code"
+    [last] = found
+    if string := last["string"]:
+        return "code" if _ended(string) else "string"
+    comment = last["comment"] or ""
+    ended = not comment or (comment.startswith("/*") and len(comment) >= 4 and comment.endswith("*/"))
+    return "code" if ended else "comment"
 
 
 def _ended(string: str) -> bool:

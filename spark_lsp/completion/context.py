@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from spark_lsp.completion.brackets import inside
 from spark_lsp.text import Snapshot, split_lines
 from spark_lsp.values import Excerpt
 
@@ -24,6 +25,21 @@ _HEAD = re.compile(
     r"\s*(?:(?:async|export|default|public|private|protected|static|pub(?:\([a-z]+\))?)\s+)*"
     r"(?:def|class|fn|func|function|impl|struct|enum|trait|interface|if|for|while|match|switch|try|with)\b"
 )
+_CALLS = re.compile(r"[\w\])][(\[]\s*$")
+"""Behind `name(` a line ends in 13% of the cases in Python, in 2% in TypeScript; behind `name[` never."""
+
+_C_LABELS = re.compile(r"\s*(?:case\b.*|default|public|private|protected)\s*:\s*$")
+_LABELS = {
+    "python": re.compile(r"\s*(?:elif|else|except|finally|case)\b"),
+    **dict.fromkeys(
+        (
+            *("typescript", "typescriptreact", "javascript", "javascriptreact", "go", "java", "csharp"),
+            *("c", "cpp", "rust", "kotlin", "swift", "dart", "scala"),
+        ),
+        _C_LABELS,
+    ),
+}
+"""What a colon at a line's end opens a block behind, where it does not always: it may be a type or a key."""
 
 _BEGINS_TEXT = frozenset(("", '"""', "'''", "/*", "/**"))
 
@@ -73,11 +89,13 @@ def gather(
     *,
     path: str,
     multiline: Multiline = "auto",
+    several: bool = True,
     after_accept: bool = False,
     before_limit: int = BEFORE,
     after_limit: int = AFTER,
 ) -> Context:
-    """The context of a snapshot's cursor; limits in characters."""
+    """The context of a snapshot's cursor; limits in characters. Not `several`: one line is enough where
+    "auto" would have more."""
     before = _LINE_END.sub("\n", _front_held_still(snapshot, before_limit))
     after = _LINE_END.sub("\n", snapshot.after(after_limit))
     goes_below = after_accept and multiline != "never" and not snapshot.line_after.strip()
@@ -89,17 +107,34 @@ def gather(
         after=after,
         indent=indent_of(before, after, snapshot.language),
         multiline=multiline == "always"
-        or (multiline == "auto" and (goes_below or wants_lines(snapshot.line_before, snapshot.line_after))),
+        or (multiline == "auto" and goes_below)
+        or (
+            multiline == "auto"
+            and several
+            and wants_lines(snapshot.line_before, snapshot.line_after, snapshot.language)
+        ),
         after_accept=goes_below,
     )
 
 
-def wants_lines(line_before: str, line_after: str) -> bool:
-    """Whether several lines are wanted: on a blank line, where a block opens, never before real text."""
+def wants_lines(line_before: str, line_after: str, language: str) -> bool:
+    """Whether several lines are wanted: on a blank line, where a block opens.
+
+    Never before real text, in a string or a comment that began on this line, nor in a call.
+    """
     if not _PUNCTUATION_ONLY.fullmatch(line_after):
         return False
-    begun = line_before.strip()
-    return begun in _BEGINS_TEXT or opens_block(line_before) or bool(_HEAD.match(line_before))
+    if line_before.strip() in _BEGINS_TEXT:
+        return True
+    if inside(line_before, language) != "code":
+        return False
+    if _HEAD.match(line_before):
+        return True
+    if _CALLS.search(line_before):
+        return False
+    if line_before.rstrip().endswith(":") and (labels := _LABELS.get(language)) is not None:
+        return bool(labels.match(line_before))
+    return opens_block(line_before)
 
 
 def opens_block(line: str) -> bool:

@@ -38,9 +38,13 @@ def situation(snapshot: Snapshot, offer: Offer, *, after_accept: bool) -> str:
     Whether the cursor's line is blank before it, whether the offer has one line or many, and whether the
     state was typed or comes after an accept.
     """
+    return kind_of(snapshot, many="\n" in offer.text or "\r" in offer.text, after_accept=after_accept)
+
+
+def kind_of(snapshot: Snapshot, *, many: bool, after_accept: bool) -> str:
+    """The same of an offer that is not there yet."""
     place = _PLACES[bool(snapshot.line_before.strip())]
-    length = _LENGTHS["\n" in offer.text or "\r" in offer.text]
-    return f"{place}/{length}/{_ORIGINS[after_accept]}"
+    return f"{place}/{_LENGTHS[many]}/{_ORIGINS[after_accept]}"
 
 
 @dataclass(slots=True)

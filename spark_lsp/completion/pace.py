@@ -43,12 +43,15 @@ _STEP = 0.05
 class Pace:
     """The rhythm of one person. Times are seconds of one monotonic clock, given by the caller.
 
+    `interval` is that between the last two keys.
+
     A clock that jumps, either way, leads to no longer a wait than LONGEST.
     """
 
     def __init__(self) -> None:
         self._median = _MEDIAN
         self._quick = 0  # intervals under HELD in a row
+        self.interval: float | None = None
         self._typed_at: float | None = None
         self._free = float(AT_ONCE)
         self._counted_at: float | None = None
@@ -60,6 +63,7 @@ class Pace:
         """A key changed the text."""
         interval = PAUSE if self._typed_at is None else max(now - self._typed_at, 0.0)
         self._quick = self._quick + 1 if interval < HELD else 0
+        self.interval = None if self._typed_at is None else interval
         self._typed_at = now
         if HELD <= interval < PAUSE:
             # As many steps up as down where half of the intervals are on either side: the median.

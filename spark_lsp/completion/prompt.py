@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from spark_lsp.completion.comments import commented
 from spark_lsp.completion.context import Context
+from spark_lsp.completion.healing import half_typed
 from spark_lsp.values import Excerpt, Lane, Prompt
 
 ANSWER = "<at-cursor>"
@@ -210,11 +211,18 @@ def template_for(model: str) -> str:
 
 
 def render(
-    context: Context, fim: str, *, max_tokens: int, lane: Lane = "instant", reads_on: bool = False
+    context: Context,
+    fim: str,
+    *,
+    max_tokens: int,
+    lane: Lane = "instant",
+    reads_on: bool = False,
+    heals: bool = False,
 ) -> Prompt:
     """The prompt for a context in the style `fim`, a key of TEMPLATES (KeyError otherwise).
 
-    `reads_on`: what comes behind the first line is wanted too, for the state after it.
+    `reads_on`: what comes behind the first line is wanted too, for the state after it. `heals`: the prompt
+    may end before the cursor, where a token ends, if the style has our rendering of both sides.
 
     Control tokens that stand in the user's own text get a space behind their first character
     (`< |fim_middle|>`): the model still reads what is meant, the tokenizer no longer obeys it.
@@ -224,10 +232,14 @@ def render(
     tokens = template.tokens or CONTROL_TOKENS
     before, after = neutralised(context.before, tokens), neutralised(context.after, tokens)
     path = neutralised(re.sub(r"[\r\n]", " ", context.path), tokens)
-    rendered, front = None, _front(context.excerpts, template, tokens, path, context.language)
+    front = _front(context.excerpts, template, tokens, path, context.language)
+    rendered, typed, begun = None, "", ""
     if template.form:
-        prefix = healed(before) if fim == "prefix" else before
-        rendered = template.form.format(front=front, prefix=prefix, suffix=after, path=path)
+        if heals and not template.instructions:
+            typed = half_typed(before)
+        form, _, rest = template.form.partition("{prefix}")
+        begun = form.format(front=front, suffix=after, path=path) + before[: len(before) - len(typed)]
+        rendered = begun + rest.format(suffix=after)
     # A chat model may begin with a line end, or a fence: the trimmer finds the end of its first line.
     one_line = () if context.multiline or reads_on or template.instructions else ("\n",)
     return Prompt(
@@ -242,6 +254,8 @@ def render(
         lane=lane,
         excerpts=context.excerpts,
         front=front if rendered is None else "",
+        typed=typed,
+        typed_at=len(begun) if typed else 0,
     )
 
 
@@ -273,13 +287,3 @@ def neutralised(text: str, tokens: tuple[str, ...]) -> str:
 @lru_cache(maxsize=16)
 def _any_of(tokens: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, tokens)))
-
-
-def healed(before: str) -> str:
-    """The text without its last blank, where a word follows that the model would begin with that blank.
-
-    A tokenizer joins the blank to the next word, so `return ` is an end that the model has hardly
-    ever seen. Indentation is left alone. The blank comes back with the answer, and is trimmed there.
-    """
-    line = before[before.rfind("\n") + 1 :]
-    return before[:-1] if line.endswith(" ") and line.strip() else before

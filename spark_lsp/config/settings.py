@@ -28,7 +28,7 @@ from spark_lsp.config.rules import (
 from spark_lsp.config.spec import setting
 from spark_lsp.values import Lane
 
-Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback", "context"]
+Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback", "context", "healing", "gate"]
 MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
 MEBIBYTE = 1 << 20
 NAMES = several(text("a backend's name", r"[^\x00-\x1f\x7f]+"), "a list of backends' names")
@@ -75,6 +75,13 @@ class InlineSettings:
         'cursor: "auto" goes by how fast it reads and whether that costs money; 0 is nothing.',
         unit="tokens",
     )
+    gate: Literal["auto", "off"] | float = setting(
+        "auto",
+        either("off", either("auto", number(0, 0.3))),
+        'Asks no model where you hardly ever take what is shown, as far as it has learned. "auto" is less '
+        'than one in twenty, a number is that share; "off" always asks. What you ask for by hand always is.',
+        unit="probability",
+    )
     next_edit: bool = setting(
         True,
         flag(),
@@ -87,7 +94,8 @@ class InlineSettings:
         "Switches parts off, to measure what each is worth: `cache` answers from what was said before, "
         "`flights` lets a stream go on without its request, `pieces` shows a text from its first line on, "
         "`read_on` reads what comes behind the text that is shown, `feedback` learns from what you take, "
-        "`context` tells a model of other places.",
+        "`context` tells a model of other places, `healing` ends a prompt before a word that is half typed, "
+        "`gate` asks no model where you take hardly anything.",
     )
 
 

@@ -12,6 +12,7 @@ from spark_lsp.completion.block import plain
 from spark_lsp.completion.boundary import first_boundary
 from spark_lsp.completion.cache import Found, PrefixCache
 from spark_lsp.completion.fit import fit
+from spark_lsp.completion.gate import Gate, Moment
 from spark_lsp.completion.gates import refusal
 from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.typed import typed_since
@@ -61,6 +62,7 @@ class Completer:
         self.settings = config.inline
         self.stand_in = config.workspace.stand_in
         self.pace = Pace()
+        self.gate = Gate()
         self.prefetcher = Prefetcher(
             config, fleet, flights, metrics, self._peek, self.others, self._ask_ahead
         )
@@ -73,6 +75,7 @@ class Completer:
             self.prefetcher.allowance,
             keep,
             relater.excerpts,
+            lambda: self.prefetcher.odds,
         )
         self._relater = relater
         self._cache = cache
@@ -82,6 +85,7 @@ class Completer:
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._along: dict[str, Along] = {}
         self._on_screen: dict[str, tuple[Snapshot, str]] = {}
+        self._judged: dict[str, tuple[Snapshot, tuple[str, ...]]] = {}
 
     @property
     def generation(self) -> int:
@@ -162,8 +166,12 @@ class Completer:
                 if hit == "network":
                     choosing = self._relater.begin(snapshot, place.path, place.reach)
                 if hit == "network" and query.automatic:
-                    if (answer := await self._stand_in(query, place)) is not None:
+                    predicted = await self.predict(query, place) if self.stand_in < 1 else None
+                    if (answer := self._stand_in(query, place, predicted)) is not None:
+                        self._extend(query, place, answer)
                         return answer
+                    if self._hopeless(query, place, predicted):
+                        return NOTHING
                     await self._debounce(turn, course)
                     # What a session's start costs is not the backend's slowness.
                     if await self._fleet.warmed_up():
@@ -184,9 +192,17 @@ class Completer:
     def under_way(self, snapshot: Snapshot) -> Flight | None:
         """The flight that has not said all of what belongs here."""
         found = self._peek(snapshot)
-        if found is not None and found.suggestion.complete:
-            return None
-        return self._flights.covering(snapshot)
+        flight = self._flights.covering(snapshot)
+        if found is None or not found.suggestion.complete:
+            return flight
+        return flight if self._may_grow(found, flight) else None
+
+    def _may_grow(self, found: Found, flight: Flight | None) -> bool:
+        """Whether a model is saying what the predictor said, and has not contradicted it yet."""
+        if flight is None or flight.landed or found.suggestion.backend != NAME:
+            return False
+        said = flight.suggestion.text
+        return said.startswith(found.whole) or found.whole.startswith(said)
 
     def grown(self, before: Answer, query: Query, place: Place) -> tuple[Answer | None, bool]:
         """(What this answer has grown to, None when it has not; whether there will be no more of it)."""
@@ -195,6 +211,8 @@ class Completer:
         if found is None or found.rejected or not self._current(query.origin or snapshot):
             return None, False
         whole, hit = found.suggestion.complete, before.hit
+        if whole and self._may_grow(found, self._flights.covering(snapshot)):
+            whole = False
         if before.offer is None:
             hit = "workspace" if found.suggestion.backend == NAME else "network"
         offer = fit(found.suggestion, snapshot, hit)
@@ -238,6 +256,7 @@ class Completer:
         self._end_turn(uri)
         self._along.pop(uri, None)
         self._on_screen.pop(uri, None)
+        self._judged.pop(uri, None)
         self.prefetcher.ended(uri)
         self._flights.end_all(uri)
         self._cache.forget(uri)
@@ -331,12 +350,9 @@ class Completer:
             hit = "workspace" if found.suggestion.backend == NAME else "network"
         return self._offer(found, query, place, hit)
 
-    async def _stand_in(self, query: Query, place: Place) -> Answer | None:
+    def _stand_in(self, query: Query, place: Place, suggestion: Suggestion | None) -> Answer | None:
         """The predictor's word, where it is as good as sure: then no model has to be asked."""
         snapshot = query.snapshot
-        if self.stand_in >= 1:
-            return None
-        suggestion = await self.predict(query, place)
         if suggestion is None or (suggestion.confidence or 0.0) < self.stand_in:
             return None
         self._cache.put(snapshot, suggestion, generation=self.generation)
@@ -345,6 +361,35 @@ class Completer:
             return None
         answer = self._offer(found, query, place, "workspace")
         return None if answer.offer is None else answer
+
+    def _extend(self, query: Query, place: Place, answer: Answer) -> None:
+        """Where a block is wanted and costs nothing, a model goes on with what stands in for it.
+
+        What it says is more of the same where it agrees; where it does not, the cache keeps what is shown.
+        """
+        snapshot = query.snapshot
+        if self._uses("flights") and answer.offer is not None and self._launcher.wants_lines(snapshot):
+            self.prefetcher.extend(Shown(snapshot, answer.offer, place.path, place.reach, place.after_accept))
+
+    def _hopeless(self, query: Query, place: Place, predicted: Suggestion | None) -> bool:
+        """Whether this person hardly ever takes what is shown at such a moment."""
+        if not self._uses("gate") or self.settings.gate == "off":
+            return False
+        known = self.stand_in < 1 and self._fleet.embedded is not None
+        confidence = 0.0 if predicted is None else predicted.confidence or 0.0
+        features = self._features(query.snapshot, place, confidence if known else None)
+        self._judged[query.snapshot.uri] = query.snapshot, features
+        judgement = self.gate.judge(features, self.settings.gate)
+        if not judgement.asks or judgement.explores:
+            log.info("%s: %s", "asked all the same" if judgement.asks else "no model is asked", judgement)
+        return not judgement.asks
+
+    def _features(self, snapshot: Snapshot, place: Place, confidence: float | None = None) -> tuple[str, ...]:
+        judged, features = self._judged.get(snapshot.uri, (None, ()))
+        if judged is snapshot:
+            return features
+        moment = Moment(snapshot, place.after_accept, place.erased, self.pace.interval, confidence)
+        return self.gate.features(moment)
 
     async def _again(
         self, query: Query, place: Place, flight: Flight, turn: asyncio.Future[None], deadline: float
@@ -359,6 +404,8 @@ class Completer:
             return NOTHING
         hit: Hit = "workspace" if course.backends[0].name == NAME else "network"
         if hit == "network" and query.automatic:
+            if self._hopeless(query, place, await self.predict(query, place) if self.stand_in < 1 else None):
+                return NOTHING
             await self._debounce(turn, course)
             if turn.done() or not self._current(query.origin or snapshot):
                 return NOTHING
@@ -387,7 +434,8 @@ class Completer:
             hit = "speculative"
         if query.origin is None:
             self._show(snapshot, offer, found.whole, place, continues=continues)
-        return Answer(offer, hit, found.whole, continues=continues)
+        features = () if continues else self._features(snapshot, place)
+        return Answer(offer, hit, found.whole, continues=continues, features=features)
 
     def _continues(self, snapshot: Snapshot, offer: Offer) -> bool:
         """Whether this is what was on the screen, less what was typed since."""

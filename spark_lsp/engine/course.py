@@ -59,6 +59,14 @@ class Course:
         forecast = self.route.contenders[0].forecast
         return forecast.ttft if forecast.weight else None
 
+    @property
+    def rate(self) -> float | None:
+        """Its usual tokens a second; None while nothing was heard of it."""
+        if not self.route.contenders:
+            return None
+        forecast = self.route.contenders[0].forecast
+        return forecast.rate if forecast.weight else None
+
     def attempt(self, backend: Backend, role: Role) -> Record:
         if role == "first" and self._rank != "ahead":
             self._fleet.decided(self.ask, self.route)

@@ -24,8 +24,8 @@ class Open:
     """A document that an editor has open.
 
     `reach` tells how far its text may go: looking that up reads ignore files. `changed_at` is when its
-    latest change arrived; `unanswered` until the first answer after it; `asked` the latest query since.
-    `resting` prefills where the cursor is when nothing happens.
+    latest change arrived; `unanswered` until the first answer after it; `erased` when that change only took
+    text away; `asked` the latest query since. `resting` prefills where the cursor is when nothing happens.
     """
 
     document: Document
@@ -34,6 +34,7 @@ class Open:
     changed_at: float
     unanswered: bool = False
     asked: Query | None = None
+    erased: bool = False
     resting: asyncio.TimerHandle | None = None
 
     async def known_reach(self) -> Reach:

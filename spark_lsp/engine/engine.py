@@ -121,7 +121,11 @@ class Engine:
         )
         self._growths = Growths(self._completer, self._tasks)
         self.reactions = Reactions(
-            self.metrics, self._completer.prefetcher.odds, self._completer.reject, learns=self._learns
+            self.metrics,
+            self._completer.prefetcher.odds,
+            self._completer.gate,
+            self._completer.reject,
+            learns=self._learns,
         )
 
     # --- life
@@ -138,9 +142,10 @@ class Engine:
         self._tell_status()
 
     async def _remember(self) -> None:
-        """Go on with the odds of earlier sessions, if they were kept."""
-        odds = await self._memory.configure(self.config, self.reactions.odds)
+        """Go on with what earlier sessions learned of this person, if it was kept."""
+        odds, gate = await self._memory.configure(self.config, self.reactions.odds, self.reactions.gate)
         self.reactions.odds = self._completer.prefetcher.odds = odds
+        self.reactions.gate = self._completer.gate = gate
 
     @property
     def _finds_backends(self) -> bool:
@@ -229,7 +234,7 @@ class Engine:
         self._relater.forget()
         await self.actions.aclose()
         await self._tasks.close()
-        await self._memory.aclose(self.reactions.odds)
+        await self._memory.aclose(self.reactions.odds, self.reactions.gate)
         await self._fleet.aclose()
 
     def _tell_status(self) -> None:
@@ -319,7 +324,7 @@ class Engine:
         anew = self._fleet.stirred()
         if anew is not None:
             self._tasks.start(self._fleet.connect(anew=anew), "connect after idling")
-        entry.changed_at, entry.unanswered, entry.asked = now, True, None
+        entry.changed_at, entry.unanswered, entry.erased, entry.asked = now, True, True, None
         self.reactions.begin(uri)
         self.actions.changed(uri)
         self._completer.pace.typed(now)
@@ -329,6 +334,7 @@ class Engine:
     def _apply(self, entry: Open, change: Change) -> None:
         document = entry.document
         before = document.lines
+        entry.erased = entry.erased and not change.text
         if change.range is None:
             if change.text == document.text():
                 return
@@ -469,7 +475,7 @@ class Engine:
 
     def _place(self, entry: Open) -> Place:
         reach: Reach = entry.reach.result() if entry.reach.done() else "process"
-        return Place(entry.path, reach, self.reactions.after_accept(entry.document.uri))
+        return Place(entry.path, reach, self.reactions.after_accept(entry.document.uri), entry.erased)
 
     @property
     def _learns(self) -> bool:
@@ -510,6 +516,7 @@ class Engine:
         index = self._learner.index
         return {
             **self.metrics.report(),
+            "gate": self._completer.gate.counts(),
             "backends": self._fleet.report(),
             "workspace": {
                 "files": index.files,

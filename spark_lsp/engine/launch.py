@@ -7,9 +7,11 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from spark_lsp.backends.base import Backend
+from spark_lsp.completion.amount import Amount
 from spark_lsp.completion.cache import PrefixCache
-from spark_lsp.completion.context import gather
+from spark_lsp.completion.context import gather, wants_lines
 from spark_lsp.completion.fit import fit
+from spark_lsp.completion.odds import Odds, kind_of
 from spark_lsp.completion.prompt import render, template_for
 from spark_lsp.completion.seam import behind
 from spark_lsp.completion.speculate import indent_below
@@ -29,7 +31,7 @@ class Launcher:
 
     `shown` is what others may see of a path; `reads_on` tells whether a backend's stream may be read on
     behind what was asked for, and `allowance` what that may cost; `keep` is told each text once it is whole;
-    `excerpts` are what a backend is told of elsewhere.
+    `excerpts` are what a backend is told of elsewhere, `odds` what this person takes.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Launcher:
         allowance: Callable[[int], Allowance],
         keep: Callable[[Snapshot, Suggestion], None],
         excerpts: Callable[[Snapshot, Backend], tuple[Excerpt, ...]],
+        odds: Callable[[], Odds],
     ) -> None:
         self.settings = settings
         self.generation = 0
@@ -52,6 +55,8 @@ class Launcher:
         self._allowance = allowance
         self._keep = keep
         self._excerpts = excerpts
+        self._odds = odds
+        self._amount = Amount()
 
     def flight(
         self,
@@ -70,7 +75,8 @@ class Launcher:
         `after_accept`: what stands before the cursor was taken from a suggestion. Of a `private` document
         nothing is remembered over restarts.
         """
-        state = self._state(snapshot, path, after_accept=after_accept)
+        several = invoked or self._several(snapshot, course, after_accept=after_accept)
+        state = self._state(snapshot, path, after_accept=after_accept, several=several)
         generation = self.generation
 
         def prompt_for(backend: Backend) -> Prompt | None:
@@ -107,7 +113,9 @@ class Launcher:
         reads_on = self._reads_on(backend)
         context = behind(state.context, said)
         context = replace(context, excerpts=self._excerpts(state.snapshot, backend))
-        prompt = render(context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on)
+        # What was said ends where a token does: see `resumed`.
+        heals = not said and "healing" not in self.settings.without
+        prompt = render(context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on, heals=heals)
         prompt = replace(prompt, line=state.snapshot.line + said.count("\n"), said=said)
         # The index knows files by where they are; to others that would tell the user's name, and more.
         return replace(prompt, path=path) if backend.name == NAME else prompt
@@ -142,11 +150,28 @@ class Launcher:
         """Have the server read what stands here, where that is cheap."""
         await backend.prefill(self.prompt(self._state(snapshot, path, after_accept=False), backend, path))
 
-    def _state(self, snapshot: Snapshot, path: str, *, after_accept: bool) -> State:
+    def wants_lines(self, snapshot: Snapshot) -> bool:
+        """Whether more than a line is wanted here, whoever is asked."""
+        multiline = self.settings.multiline
+        wants = wants_lines(snapshot.line_before, snapshot.line_after, snapshot.language)
+        return multiline == "always" or (multiline == "auto" and wants)
+
+    def _several(self, snapshot: Snapshot, course: Course, *, after_accept: bool) -> bool:
+        """Whether more than a line is asked for where the syntax would have it."""
+        many, one = (
+            self._odds().probability(
+                snapshot.language, kind_of(snapshot, many=many, after_accept=after_accept), "all"
+            )
+            for many in (True, False)
+        )
+        return self._amount.several(rate=course.rate, many=many, one=one)
+
+    def _state(self, snapshot: Snapshot, path: str, *, after_accept: bool, several: bool = True) -> State:
         context = gather(
             snapshot,
             path=self._shown(path),
             multiline=self.settings.multiline,
+            several=several,
             after_accept=after_accept,
         )
         return State(snapshot, context)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from spark_lsp.completion.gate import Gate
 from spark_lsp.completion.odds import Odds
 from spark_lsp.config import Config
 from spark_lsp.engine.embedded import NAME
@@ -24,18 +25,19 @@ class Memory:
         self._store: Store | None = None
         self._fingerprint = ""
 
-    async def configure(self, config: Config, odds: Odds) -> Odds:
-        """Open or close the store as the settings say. Returns the odds to go on with."""
+    async def configure(self, config: Config, odds: Odds, gate: Gate) -> tuple[Odds, Gate]:
+        """Open or close the store as the settings say. Returns the odds and the gate to go on with."""
         self._fingerprint = _fingerprint(config)
         if not config.cache.persist:
-            await self.aclose(odds)
+            await self.aclose(odds, gate)
         elif self._store is None:
             # Imported when it is wanted: SQLite would cost every server's start a few milliseconds.
             from spark_lsp.engine.store import Store, store_path
 
             self._store = Store(store_path(), config.cache.max_bytes, self._complain)
-            return Odds.restored(await self._store.odds())
-        return odds
+            report = await self._store.odds()
+            return Odds.restored(report), Gate.restored(report)
+        return odds, gate
 
     async def restored(self, uri: str, language: str) -> list[tuple[Snapshot, Suggestion]]:
         """What was kept of a document, the newest last."""
@@ -51,10 +53,10 @@ class Memory:
         if self._store is not None and suggestion.backend != NAME:
             self._store.keep(snapshot, suggestion, self._fingerprint)
 
-    async def aclose(self, odds: Odds) -> None:
+    async def aclose(self, odds: Odds, gate: Gate) -> None:
         store, self._store = self._store, None
         if store is not None:
-            store.keep_odds(odds.report())
+            store.keep_odds(odds.report() | gate.report())
             await store.aclose()
 
 

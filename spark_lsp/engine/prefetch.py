@@ -142,6 +142,12 @@ class Prefetcher:
         self._shown[shown.snapshot.uri] = shown
         self._bet(shown)
 
+    def extend(self, shown: Shown) -> None:
+        """What is on the screen is the predictor's and asked nobody: have a model say it again, and go on."""
+        course = self.course(shown.snapshot, shown.reach)
+        if course is not None and self.may_spend and self._has_room(course.backends[0]):
+            self._place(Bet(shown.snapshot, (), shown.path, shown.after_accept, 1.0, 0), course)
+
     def moved(self, snapshot: Snapshot) -> None:
         """The cursor stands here now: bets that cannot be won any more are ended."""
         shown = self._shown.get(snapshot.uri)

@@ -29,11 +29,12 @@ class Query:
 @dataclass(frozen=True, slots=True)
 class Place:
     """What is known of a query's document: its path, how far its text may go, and whether the last change
-    took a suggestion."""
+    took a suggestion, or only took text away."""
 
     path: str
     reach: Reach = "anywhere"
     after_accept: bool = False
+    erased: bool = False
 
     @property
     def private(self) -> bool:
@@ -45,7 +46,8 @@ class Answer(NamedTuple):
     """An offer, or none; `hit` says where it came from.
 
     The suggestion's tokens are those of `whole`; `waited` is in seconds, from the keystroke on. With
-    `continues` it is what was on the screen before, less what was typed, and perhaps more at its end.
+    `continues` it is what was on the screen before, less what was typed, and perhaps more at its end. What is
+    new on the screen has `features`: what the gate saw of its moment.
     """
 
     offer: Offer | None
@@ -53,6 +55,7 @@ class Answer(NamedTuple):
     whole: str = ""
     waited: float = 0.0
     continues: bool = False
+    features: tuple[str, ...] = ()
 
     def tokens_in(self, part: str) -> int:
         """How many of the model's tokens are in a part of the offer's text.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from spark_lsp.completion.block import plain
 from spark_lsp.completion.feedback import Feedback, Verdict
+from spark_lsp.completion.gate import Gate
 from spark_lsp.completion.odds import Odds, Step, situation
 from spark_lsp.engine.metrics import Metrics
 from spark_lsp.engine.query import Answer, Query
@@ -27,11 +28,13 @@ REMEMBERED = 512
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """An answer that was given at a state, which an accept may have led to."""
+    """An answer that was given at a state, which an accept may have led to. `features`: what the gate saw of
+    the moment when it came on the screen."""
 
     answer: Answer
     snapshot: Snapshot
     after_accept: bool
+    features: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -50,7 +53,7 @@ class _Document:
     """`after_accept`: the last change took a suggestion; `expecting`: the client said that the next one will.
 
     `waited` is how long the user had waited for what is on the screen, in seconds; `taken` is what the last
-    change took all of: what comes next is a part of how.
+    change took all of: what comes next is a part of how. `features` are those of what is on the screen.
     """
 
     feedback: Feedback = field(default_factory=Feedback)
@@ -58,6 +61,7 @@ class _Document:
     expecting: bool = False
     waited: float = 0.0
     taken: Remembered | None = None
+    features: tuple[str, ...] = ()
 
 
 class Reactions:
@@ -67,11 +71,18 @@ class Reactions:
     """
 
     def __init__(
-        self, metrics: Metrics, odds: Odds, reject: Callable[[Snapshot, str], None], *, learns: bool
+        self,
+        metrics: Metrics,
+        odds: Odds,
+        gate: Gate,
+        reject: Callable[[Snapshot, str], None],
+        *,
+        learns: bool,
     ) -> None:
         self.learns = learns
         self._metrics = metrics
         self.odds = odds
+        self.gate = gate
         self._reject = reject
         self._documents: dict[str, _Document] = {}
         self._offers: OrderedDict[str, Remembered] = OrderedDict()
@@ -112,6 +123,7 @@ class Reactions:
             return answer
         if answer.offer is not None:
             document.waited = max(waited, document.waited) if answer.continues else waited
+            document.features = document.features if answer.continues else answer.features
         return answer._replace(waited=document.waited)
 
     def remember(self, answer: Answer, query: Query, *, shown: bool = True) -> str:
@@ -124,7 +136,8 @@ class Reactions:
         name = str(self._offered)
         document = self._documents.get(query.snapshot.uri)
         after_accept = document is not None and document.after_accept
-        self._offers[name] = Remembered(answer, query.snapshot, after_accept)
+        features = () if document is None else document.features
+        self._offers[name] = Remembered(answer, query.snapshot, after_accept, features)
         if len(self._offers) > REMEMBERED:
             self._offers.popitem(last=False)
         if shown and not answer.continues:
@@ -193,6 +206,8 @@ class Reactions:
     def _observe(self, remembered: Remembered, taken: Step | None) -> None:
         if self.learns:
             self.odds.observe(remembered.snapshot.language, remembered.situation, taken)
+            if remembered.features:
+                self.gate.observe(remembered.features, taken=taken is not None)
 
     def _turn_down(self, remembered: Remembered) -> None:
         assert remembered.answer.offer is not None

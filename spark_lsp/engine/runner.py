@@ -7,10 +7,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from spark_lsp.backends.base import Backend
+from spark_lsp.completion.healing import Healing
 from spark_lsp.errors import BackendError
 from spark_lsp.routing.route import Role
 from spark_lsp.values import Delta, Prompt
@@ -117,6 +118,7 @@ class Runner:
         self.spoke_at: float | None = None
         self.useful_at: float | None = None
         self.hopeless = self.stalled = False
+        self._contradicted = False
         self._rules = rules
         self._ask = ask
         self._turns = turns
@@ -179,6 +181,8 @@ class Runner:
             prompt, turn = self._ask(self.backend), next(self._turns)
             if prompt is None:
                 return
+            prompt = prompt.unhealed if self._contradicted else prompt
+            healing = Healing(prompt.typed)
             self.started_at = self.heard_at = self._loop.time()
             attempt = self._attempt = self._rules.attempt(self.backend, self.role)
             self._tell(True)  # from now on it can be late
@@ -186,9 +190,17 @@ class Runner:
                 async with aclosing(self.backend.stream(prompt)) as deltas:
                     async for delta in deltas:
                         attempt.heard(delta)
-                        if delta.text or delta.finish is not None:  # else it is news for the record only
-                            self._take(Step(self.backend, prompt, delta, turn))
-                return
+                        text = healing.feed(delta.text, final=delta.finish is not None)
+                        if healing.contradicted:
+                            break
+                        if text or delta.finish is not None:  # else it is news for the record only
+                            self._take(Step(self.backend, prompt, replace(delta, text=text), turn))
+                if not healing.contradicted:
+                    return
+                log.debug(
+                    "%s said something else than %r: asked with all of it", self.backend.name, prompt.typed
+                )
+                self._contradicted = True
             except BackendError as error:
                 # A model that is passed over for none is no change that could help.
                 other_model = self.backend.model not in ("", asked[0])

@@ -40,6 +40,8 @@ class Redactor:
 
         Both sides of the cursor are read as one text, as a secret may be cut there.
         """
+        if prompt.typed and prompt.rendered is not None:
+            return _healed(self.redact(prompt.unhealed), prompt)
         around, cut = prompt.prefix + prompt.suffix, len(prompt.prefix)
         told = _outside(prompt)
         found = _around(around, cut)
@@ -60,7 +62,7 @@ class Redactor:
         if rendered is not None:
             parts = _parts(prompt, rendered)
             rendered = "".join(
-                clean.get(part, part) if side is None else _shown(side, part, prefix, suffix)
+                clean.get(part, part) if side is None else prefix if side == "prefix" else suffix
                 for side, part in parts
             )
         redacted = replace(
@@ -132,24 +134,30 @@ def _outside(prompt: Prompt) -> list[str]:
 
 
 def _parts(prompt: Prompt, rendered: str) -> list[tuple[str | None, str]]:
-    """The rendered prompt cut into the prefix, the suffix, and what stands around them.
-
-    The prefix may have lost its last blank (`completion.prompt.healed`).
-    """
+    """The rendered prompt cut into the prefix, the suffix, and what stands around them."""
     parts: list[tuple[str | None, str]] = [(None, rendered)]
     sides = [("prefix", prompt.prefix), ("suffix", prompt.suffix)]
     for side, text in sorted(sides, key=lambda one: len(one[1]), reverse=True):
         for index, (taken, part) in enumerate(parts):
             if taken is not None or not text:
                 continue
-            shown = text if text in part else text[:-1] if side == "prefix" and text[-1] == " " else text
-            at = part.rfind(shown) if shown else -1
+            at = part.rfind(text)
             if at >= 0:
-                around = [(None, part[:at]), (side, shown), (None, part[at + len(shown) :])]
+                around = [(None, part[:at]), (side, text), (None, part[at + len(text) :])]
                 parts[index : index + 1] = [one for one in around if one[1]]
                 break
     return parts
 
 
-def _shown(side: str, part: str, prefix: str, suffix: str) -> str:
-    return (prefix if side == "prefix" else suffix)[: len(part)]
+def _healed(redacted: Redacted, asked: Prompt) -> Redacted:
+    """Without the end that `asked` was without. Where a secret stands there, it is a placeholder's: no model
+    says that, and so it will be asked again with all of it."""
+    prompt, start, end = redacted.prompt, asked.typed_at, asked.typed_at + len(asked.typed)
+    assert prompt.rendered is not None
+    cut = replace(
+        prompt,
+        rendered=prompt.rendered[:start] + prompt.rendered[end:],
+        typed=prompt.rendered[start:end],
+        typed_at=start,
+    )
+    return replace(redacted, prompt=cut)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, log
 
 from spark_lsp.workspace.scene import Scene
 from spark_lsp.workspace.search import FAINT, Line
-from spark_lsp.workspace.weights import RANK
+from spark_lsp.workspace.weights import CALIBRATION, RANK
 
 _ABOVE, _BELOW = 12, 8  # lines that a prediction is compared with
 _ABOVE_CHARACTERS, _BELOW_CHARACTERS = 3000, 1500
@@ -66,12 +67,20 @@ def rank(scene: Scene, around: Surroundings, lines: Sequence[Line]) -> list[Rank
         rivals = [other.probability for other in lines if other is not line]
         rival = max(*rivals, FAINT * line.probability, 0.0)
         features = _features(scene, around, line, text, rival)
-        ranked[text] = Ranked(line, text, features, _confidence(features))
+        ranked[text] = Ranked(line, text, features, calibrated(_confidence(features)))
     return sorted(ranked.values(), key=lambda each: -each.confidence)
 
 
 def _confidence(features: dict[str, float]) -> float:
     return 1 / (1 + exp(-sum(RANK[name] * value for name, value in features.items())))
+
+
+def calibrated(confidence: float) -> float:
+    """What the regression says, as the share of such lines that were exactly right elsewhere."""
+    for (low, least), (high, most) in pairwise(CALIBRATION):
+        if confidence <= high:
+            return least + (most - least) * (confidence - low) / (high - low)
+    return confidence
 
 
 def _features(scene: Scene, around: Surroundings, line: Line, text: str, rival: float) -> dict[str, float]:

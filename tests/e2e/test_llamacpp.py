@@ -57,6 +57,17 @@ async def test_infill_is_given_up_for_a_model_without_fim(llama: Server) -> None
     assert posts == ["/infill", "/completion"]
 
 
+@pytest.mark.parametrize("typed", [" retu", ' x["ab', " +=", "\\n", " π中", "'", "\t[^", " pri"])
+async def test_the_answer_begins_with_what_was_left_out_of_the_prompt(llama: Server, typed: str) -> None:
+    """The real grammar, whatever characters are in it; the answer goes on behind them."""
+    head = "def add(a, b):\n   "
+    prompt = Prompt(head + typed, rendered=head, max_tokens=16, typed=typed, typed_at=len(head))
+    async with backend("llamacpp", llama) as asked:
+        given = await answer(asked, prompt)
+    assert given.text.startswith(typed)
+    assert len(given.text) > len(typed)
+
+
 async def test_a_prompt_read_ahead_is_not_read_again(llama: Server) -> None:
     prompt = Prompt(LONG, rendered=LONG + "def number_60():\n    return", max_tokens=4)
     async with backend("llamacpp", llama) as asked:

@@ -181,7 +181,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "last-line-begins": (fit, "_begins", lambda line, following, whole_words: False),
     "left-open-further-down": (fit, "_left_open_further_down", lambda text, line_before, language: ""),
     "least-visible": (fit, "LEAST_VISIBLE", 1),
-    "multiline": (context, "wants_lines", lambda line_before, line_after: False),
+    "multiline": (context, "wants_lines", lambda *line: False),
     "newline": (Snapshot, "newline", "\n"),
     "one-line": (sys.modules[__name__], "gather", _always_several_lines),
     "over-lines": (fit, "_over_lines", lambda text, remaining, line_before: text),

@@ -30,10 +30,36 @@ def at_end(text: str, language: str = "python") -> Snapshot:
         ("# a comment", "", False),
         ("x = ", " + y", False),
         ("    ", "return x", False),
+        ("try:", "", True),
+        ("    else:", "", True),
+        ("x = y[1:", "]", False),
+        ("    total:", "", False),
+        ("call(", ")", False),
+        ("items[", "]", False),
+        ("x = {", "}", True),
+        ("print('if x:", "')", False),
+        ("    return x  # see:", "", False),
     ],
 )
 def test_how_much_is_wanted(line_before: str, line_after: str, several: bool) -> None:
-    assert wants_lines(line_before, line_after) is several
+    assert wants_lines(line_before, line_after, "python") is several
+
+
+@pytest.mark.parametrize(
+    ("line", "language", "several"),
+    [
+        ("  case 1:", "typescript", True),
+        ("  private:", "cpp", True),
+        ("const size:", "typescript", False),
+        ("  name:", "yaml", True),
+        ("all:", "makefile", True),
+        ("items.map((x) => {", "typescript", True),
+        ("// a list:", "typescript", False),
+        ("func main() {", "go", True),
+    ],
+)
+def test_how_much_is_wanted_in_other_languages(line: str, language: str, several: bool) -> None:
+    assert wants_lines(line, "", language) is several
 
 
 @pytest.mark.parametrize(

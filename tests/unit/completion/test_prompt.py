@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.completion.context import Context
+from spark_lsp.completion.healing import half_typed
 from spark_lsp.completion.prompt import (
     ANSWER,
     CONTROL_TOKENS,
@@ -196,21 +197,23 @@ def test_what_is_no_token_is_sent_as_it_is(fim: str, text: str) -> None:
     assert neutralised(harmless, tokens) == harmless
 
 
-@pytest.mark.parametrize(
-    ("before", "rendered"),
-    [
-        ("    return ", "    return"),
-        ("x = 1\n    ", "x = 1\n    "),
-        ("return", "return"),
-        ("x =\t", "x =\t"),
-        ("", ""),
-    ],
-)
-def test_without_fim_the_prompt_ends_between_tokens(before: str, rendered: str) -> None:
-    assert render(context(before), "prefix", max_tokens=1).rendered == rendered
-    qwen = render(context(before), "qwen", max_tokens=1).rendered
-    assert qwen is not None
-    assert f"{before}<|fim_suffix|>" in qwen
+@pytest.mark.parametrize("fim", [fim for fim in TEMPLATES if fim not in ("chat", "suffix")])
+@given(st.text("na.( \n", max_size=20))
+def test_a_healed_prompt_is_the_whole_one_without_what_was_typed(fim: str, before: str) -> None:
+    whole = render(context(before), fim, max_tokens=1)
+    healed = render(context(before), fim, max_tokens=1, heals=True)
+    assert not whole.typed
+    assert healed.typed == half_typed(before)
+    assert healed.prefix == whole.prefix
+    assert healed.unhealed == whole
+    cut = before[: len(before) - len(healed.typed)]
+    assert healed.rendered == render(context(cut), fim, max_tokens=1).rendered
+
+
+@pytest.mark.parametrize("fim", ["chat", "suffix"])
+def test_what_is_not_rendered_by_us_or_only_told_is_asked_with_all_of_it(fim: str) -> None:
+    prompt = render(context("self.na"), fim, max_tokens=1, heals=True)
+    assert prompt == render(context("self.na"), fim, max_tokens=1)
 
 
 def test_a_chat_model_is_asked_for_the_hole() -> None:

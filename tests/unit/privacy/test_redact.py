@@ -35,15 +35,16 @@ TEXTS = st.lists(
 
 def sent(prompt: Prompt) -> str:
     """All that leaves."""
-    return "\0".join([prompt.prefix, prompt.suffix, prompt.rendered or "", prompt.instructions, prompt.said])
+    told = prompt.rendered or "", prompt.unhealed.rendered or "", prompt.typed, prompt.instructions
+    return "\0".join([prompt.prefix, prompt.suffix, prompt.said, *told])
 
 
-def rendered(text: str, cut: int, fim: str) -> Prompt:
+def rendered(text: str, cut: int, fim: str, *, heals: bool = False) -> Prompt:
     line = text.count("\n", 0, cut)
     column = cut - (text.rfind("\n", 0, cut) + 1)
     document = Document("file:///a.py", text, language="python", version=0, encoding="utf-32")
     context = gather(document.snapshot(line, column), path="a.py")
-    return render(context, fim, max_tokens=9)
+    return render(context, fim, max_tokens=9, heals=heals)
 
 
 def restored(redacted: Redacted, text: str, cuts: list[int]) -> str:
@@ -71,7 +72,7 @@ def test_what_is_taken_out_comes_back_however_it_is_cut(text: str, cuts: list[in
 
 @given(TEXTS, st.sampled_from(sorted(TEMPLATES)), st.data())
 def test_no_secret_leaves_wherever_the_cursor_is(text: str, fim: str, data: st.DataObject) -> None:
-    prompt = rendered(text, data.draw(st.integers(0, len(text))), fim)
+    prompt = rendered(text, data.draw(st.integers(0, len(text))), fim, heals=data.draw(st.booleans()))
     leaving = sent(REDACTOR.redact(prompt).prompt)
     for span in find(text):
         secret = text[span.start : span.end]
@@ -134,6 +135,14 @@ def test_what_was_said_is_masked_with_the_prefix_it_is_the_end_of() -> None:
     redacted = REDACTOR.redact(prompt).prompt
     assert redacted.prefix.endswith(redacted.said)
     assert len(redacted.said) == len(prompt.said)
+
+
+def test_a_secret_that_is_half_typed_is_no_beginning_of_an_answer() -> None:
+    text = 'password = "rosebud77"\nlogin(password="rosebud77'
+    redacted = REDACTOR.redact(rendered(text, len(text), "prefix", heals=True)).prompt
+    assert "rosebud" not in sent(redacted)
+    assert redacted.rendered == redacted.prefix[: len(text) - len(redacted.typed)]
+    assert len(redacted.typed) == len('"rosebud77')
 
 
 def test_code_is_left_alone() -> None:

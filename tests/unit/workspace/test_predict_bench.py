@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spark_lsp.cli.bench_predictor import (
     Case,
     Naive,
     Outcome,
+    calibration_error,
     hold_out,
     learn,
+    plotted,
     reliability,
     run,
     score,
     tables,
 )
 from spark_lsp.errors import UsageError
+from spark_lsp.workspace.rank import calibrated
 
 CODE = """\
 import os
@@ -83,9 +88,21 @@ def test_the_gate_and_the_reliability() -> None:
     ]
     assert score(outcomes, 0.5) == {"exact": 0.5, "shown": 0.5, "exact_of_shown": 0.5}
     assert [(row["from"], row["cases"], row["exact"]) for row in reliability(outcomes)] == [
-        (0.0, 2, 0.5),
-        (0.8, 2, 0.5),
+        (0.0, 1, 0.0),
+        (0.1, 1, 1.0),
+        (0.9, 2, 0.5),
     ]
+    assert calibration_error(outcomes) == pytest.approx((0.9 + 2 * 0.4) / 3, abs=1e-4)
+    assert plotted(0.9, 0.5).index("x") < plotted(0.9, 0.5).index("o")
+    assert plotted(1, 1).strip() == "*"
+
+
+@given(st.lists(st.floats(0, 1), min_size=2))
+def test_calibration_keeps_the_order_and_the_ends(confidences: list[float]) -> None:
+    said = [calibrated(each) for each in sorted(confidences)]
+    assert said == sorted(said)
+    assert all(0 <= each <= 1 for each in said)
+    assert (calibrated(0), calibrated(1)) == (0, 1)
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "notes.txt"])
