@@ -43,6 +43,8 @@ class Context:
     `indent` is one level of the document's indentation: a tab or n spaces.
     `multiline` says whether an answer may go beyond the cursor's line; `after_accept` that what stands before
     the cursor was just taken from a suggestion, so that it may go on below, where else Enter is waited for.
+    `goes_on`: the document has more text below than `after`.
+    Without `fitting` an answer stays as the model says it, but for control tokens and how many lines it has.
     """
 
     uri: str
@@ -53,6 +55,8 @@ class Context:
     indent: str = "    "
     multiline: bool = True
     after_accept: bool = False
+    fitting: bool = True
+    goes_on: bool = False
 
     @property
     def line_before(self) -> str:
@@ -71,6 +75,7 @@ def gather(
     path: str,
     multiline: Multiline = "auto",
     after_accept: bool = False,
+    fitting: bool = True,
     before_limit: int = BEFORE,
     after_limit: int = AFTER,
 ) -> Context:
@@ -88,6 +93,8 @@ def gather(
         multiline=multiline == "always"
         or (multiline == "auto" and (goes_below or wants_lines(snapshot.line_before, snapshot.line_after))),
         after_accept=goes_below,
+        fitting=fitting,
+        goes_on=snapshot.line + after.count("\n") < snapshot.lines.count - 1,
     )
 
 
@@ -125,7 +132,14 @@ def indent_of(before: str, after: str, language: str) -> str:
         elif width - previous in (2, 3, 4, 8):
             steps[" " * (width - previous)] += 1
         previous = width
-    return steps.most_common(1)[0][0] if steps else _USUAL_INDENT.get(language, "    ")
+    if steps:
+        return steps.most_common(1)[0][0]
+    return _indent_of_editor(before) or _USUAL_INDENT.get(language, "    ")
+
+
+def _indent_of_editor(before: str) -> str:
+    """A tab where the cursor's line has one, and nothing else is indented yet."""
+    return "\t" if before[before.rfind("\n") + 1 :][:1] == "\t" else ""
 
 
 def _front_held_still(snapshot: Snapshot, limit: int) -> str:

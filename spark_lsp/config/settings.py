@@ -28,7 +28,7 @@ from spark_lsp.config.rules import (
 from spark_lsp.config.spec import setting
 from spark_lsp.values import Lane
 
-Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback"]
+Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback", "fitting"]
 MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
 MEBIBYTE = 1 << 20
 NAMES = several(text("a backend's name", r"[^\x00-\x1f\x7f]+"), "a list of backends' names")
@@ -79,7 +79,8 @@ class InlineSettings:
         several(choice(*MECHANISMS), f"a list of {', '.join(MECHANISMS)}"),
         "Switches parts off, to measure what each is worth: `cache` answers from what was said before, "
         "`flights` lets a stream go on without its request, `pieces` shows a text from its first line on, "
-        "`read_on` reads what comes behind the text that is shown, `feedback` learns from what you take.",
+        "`read_on` reads what comes behind the text that is shown, `feedback` learns from what you take, "
+        "`fitting` cuts a model's text to what belongs at the cursor.",
     )
 
 
