@@ -98,6 +98,12 @@ def _may_continue(line: str) -> bool:
     return any(word.startswith(begun) for word in (*_WORDS, "</", "- ")) or continues(line)
 
 
+def has_block(first: str, context: Context) -> bool:
+    """Whether the block that the cursor's line opens stands below already: then only its head is wanted."""
+    below = next((line for line in context.after.split("\n")[1:] if line.strip()), "")
+    return opens_block(first) and not context.line_after.strip() and width_of(below) > width_of(first)
+
+
 def closes_block(first: str) -> bool:
     """Whether the answer begins by closing a block: what comes behind a blank line then is another one."""
     return first.lstrip().startswith("}")
@@ -123,6 +129,7 @@ class Scope:
         outer = outer_indent(first.lstrip(), context.line_before, above)
         self._base = width_of(first if outer is None else outer)
         self._opened = opens_block(first) and (outer is not None or bool(context.line_before.strip()))
+        self._has_block = self._opened and has_block(first, context)
         self._went_deeper = closes_block(first)
         self._is_prose = context.language in PROSE
         in_item = context.language == "yaml" and _is_item(context.line_before)
@@ -131,6 +138,8 @@ class Scope:
 
     def verdict(self, line: str, *, after_blank: bool, growing: bool) -> Verdict:
         """Whether the answer goes on with this line (not blank)."""
+        if self._has_block:
+            return "cut"
         width = width_of(line)
         if self._is_prose or width > self._base:
             return "keep"

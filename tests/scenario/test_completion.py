@@ -246,6 +246,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "repeats": (runs, "repeats", _keep),
     "says-no-more": (opening, "_says_no_more", lambda body, tail: False),
     "scope": (Scope, "verdict", _keep),
+    "scope-block-below": (scope, "has_block", lambda first, context: False),
     "scope-closed": (scope, "closes_block", lambda first: False),
     "scope-continues": (scope, "continues", lambda line: False),
     "scope-in-text": (closers.Closers, "in_text", False),
@@ -297,7 +298,7 @@ def test_every_step_of_the_opening_is_a_rule() -> None:
     assert left_out == steps
 
 
-BEYOND = {"prose": 48, "following": 35, "tag": 24, "scope": 18}
+BEYOND = {"prose": 48, "following": 35, "tag": 24, "scope": 18, "scope-block-below": 18}
 """Characters that a rule reads of what it cuts, most of all: a sentence has to end, and lines that begin
 something (`steps:`) have to be followed by the right ones. A rule that is not named reads ONE_LOOK."""
 
