@@ -23,7 +23,7 @@ _WORDS = re.compile(r"[^\W\d_]\w*(?: \w+)+$")
 _KEYWORD = re.compile(r"(?:if|for|while|switch|match|catch|elif|return)\b.*[^\w\s]")
 _BEGUN_STRING = re.compile(r"(?:[\"'`]|\"{3}|'{3})\w[^\"'`]*$")
 _LETTER = re.compile(r"\w")
-_END_OF_BLOCK = re.compile(r"\s*[)\]}]+[;,]?")
+_END_OF_BLOCK = re.compile(r"\s*(?:[)\]}]+[;,]?|\*/)")
 _NAME = re.compile(r"\w+")
 _QUOTES = frozenset(('"""', "'''"))
 _COMMENTS = (("#", ""), ("//", ""), ("--", ""), ("/*", " */"), ("<!--", " -->"))
@@ -157,7 +157,6 @@ def skip_echo(said: str, context: Context, final: bool) -> int | None:
     for again in (
         _end_of_block_again(said, context, final),
         _indented_again(said, context, final),
-        _word_again(said, body, context, final),
     ):
         if again != 0:
             return again
@@ -168,7 +167,7 @@ def skip_echo(said: str, context: Context, final: bool) -> int | None:
             return None
         if _says_no_more(body, tail):
             return len(said)
-    return 0
+    return _word_again(said, body, context, final)
 
 
 def _says_no_more(body: str, tail: str) -> bool:
@@ -186,7 +185,7 @@ def _indented_again(said: str, context: Context, final: bool) -> int | None:
 
 
 def _end_of_block_again(said: str, context: Context, final: bool) -> int | None:
-    """How much of the end of the block above is said again: `}` and the blank lines up to the cursor."""
+    """How much of the end of what stands above is said again: `}` or `*/`, and blanks up to the cursor."""
     if context.line_before.strip() or not context.before.strip():
         return 0
     above = context.before.rstrip()

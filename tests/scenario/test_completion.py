@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 from spark_lsp.completion import (
+    brackets,
     closers,
     context,
     cut_off,
@@ -192,6 +193,12 @@ def _no_overlap(text: str, rest: str, *, in_word: bool) -> Iterator[int]:
     yield 0
 
 
+def _no_regular_expressions(
+    language: str, pattern: Callable[[str], re.Pattern[str]] = brackets._pattern
+) -> re.Pattern[str]:
+    return pattern("java" if language == "typescript" else language)
+
+
 NEVER = re.compile("(?!)")
 
 RULES: dict[str, tuple[object, str, object]] = {
@@ -243,6 +250,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "path-header": _without(opening.skip_path),
     "prose": (prose, "looks", lambda line, growing: "code"),
     "reaching-out": (fit, "_first_reaching_out", lambda text, line_before, language: None),
+    "regular-expression": (brackets, "_pattern", _no_regular_expressions),
     "repeats": (runs, "repeats", _keep),
     "says-no-more": (opening, "_says_no_more", lambda body, tail: False),
     "scope": (Scope, "verdict", _keep),
