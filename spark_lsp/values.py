@@ -122,7 +122,7 @@ class Suggestion:
 
     `complete` is False while its stream still runs, or when it was cut by a limit.
     An empty `text` is a negative answer: the backend had nothing to say here.
-    `speculative`: it was generated before anybody asked for it.
+    `speculative`: it was generated before anybody asked for it. `raw`: it is shown as the model said it.
     """
 
     text: str
@@ -132,6 +132,7 @@ class Suggestion:
     complete: bool = True
     confidence: float | None = None
     speculative: bool = False
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

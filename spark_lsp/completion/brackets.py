@@ -28,6 +28,13 @@ _TRIPLE = r'"""[\s\S]*?(?:"""|\Z)|' + r"'''[\s\S]*?(?:'''|\Z)"
 _DOUBLE = r'"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\\?\Z)'
 _SINGLE = r"'(?:\\.|[^'\\\n])*(?:'|(?=\n)|\\?\Z)"
 _CHARACTER = r"'(?:\\[^\n]{1,8}?|[^\\'\n])'"  # Rust: a lone ' begins a lifetime
+REGULAR = (
+    r"(?:(?<=[(,=:\[!&|?])|(?<=[(,=:\[!&|?] ))/(?![*/])"
+    r"(?:\\.|\[(?:\\.|[^\]\\\n])*(?:\]|\Z)|[^/\\\n\[])+(?:/|\\?\Z)"
+)
+"""A regular expression as a literal: its quotes and brackets are its own."""
+_REGULAR = _BACKTICK_STRINGS - {"go"}
+
 _BACKTICK = r"`(?:\\.|[^`\\])*(?:`|\\?\Z)"
 
 
@@ -38,8 +45,11 @@ def _pattern(language: str) -> re.Pattern[str]:
         strings.insert(0, _TRIPLE)
     if language in _BACKTICK_STRINGS:
         strings.append(_BACKTICK)
+    regular = rf"|{REGULAR}" if language in _REGULAR else ""
     comment = r"#[^\n]*" if language in _HASH_COMMENTS else r"//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)"
-    return re.compile(rf"(?P<comment>{comment})|(?P<string>{'|'.join(strings)})|(?P<mark>[()\[\]{{}};])")
+    return re.compile(
+        rf"(?P<comment>{comment}{regular})|(?P<string>{'|'.join(strings)})|(?P<mark>[()\[\]{{}};])"
+    )
 
 
 def marks(text: str, language: str) -> Iterator[tuple[int, str]]:

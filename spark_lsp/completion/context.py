@@ -61,6 +61,8 @@ class Context:
     `multiline` says whether an answer may go beyond the cursor's line; `after_accept` that what stands before
     the cursor was just taken from a suggestion, so that it may go on below, where else Enter is waited for.
     `excerpts` are told of elsewhere.
+    `goes_on`: the document has more text below than `after`.
+    Without `fitting` an answer stays as the model says it, but for control tokens and how many lines it has.
     """
 
     uri: str
@@ -72,6 +74,8 @@ class Context:
     multiline: bool = True
     after_accept: bool = False
     excerpts: tuple[Excerpt, ...] = ()
+    fitting: bool = True
+    goes_on: bool = False
 
     @property
     def line_before(self) -> str:
@@ -91,6 +95,7 @@ def gather(
     multiline: Multiline = "auto",
     several: bool = True,
     after_accept: bool = False,
+    fitting: bool = True,
     before_limit: int = BEFORE,
     after_limit: int = AFTER,
 ) -> Context:
@@ -114,6 +119,8 @@ def gather(
             and wants_lines(snapshot.line_before, snapshot.line_after, snapshot.language)
         ),
         after_accept=goes_below,
+        fitting=fitting,
+        goes_on=snapshot.line + after.count("\n") < snapshot.lines.count - 1,
     )
 
 
@@ -163,7 +170,14 @@ def indent_of(before: str, after: str, language: str) -> str:
         elif width - previous in (2, 3, 4, 8):
             steps[" " * (width - previous)] += 1
         previous = width
-    return steps.most_common(1)[0][0] if steps else _USUAL_INDENT.get(language, "    ")
+    if steps:
+        return steps.most_common(1)[0][0]
+    return _indent_of_editor(before) or _USUAL_INDENT.get(language, "    ")
+
+
+def _indent_of_editor(before: str) -> str:
+    """A tab where the cursor's line has one, and nothing else is indented yet."""
+    return "\t" if before[before.rfind("\n") + 1 :][:1] == "\t" else ""
 
 
 def _front_held_still(snapshot: Snapshot, limit: int) -> str:

@@ -21,6 +21,7 @@ from spark_lsp.values import Hit, Offer, Suggestion
 LEAST_VISIBLE = 2  # characters
 LINES_AROUND = 200  # that are searched for the head of a block, and for lines that are not blank
 
+_ENDS = frozenset(";,")
 _CLOSING = frozenset(CLOSERS) | frozenset("\"'`")
 
 
@@ -30,6 +31,8 @@ def fit(suggestion: Suggestion, snapshot: Snapshot, hit: Hit) -> Offer | None:
     Less than two visible characters are not, unless they are the end of something that the user
     is typing along with (`hit` is "typed_through"): that stays to its last character.
     """
+    if suggestion.raw:
+        return _as_said(suggestion, snapshot, hit)
     text = _before_what_follows(suggestion, snapshot).rstrip()
     if not text:
         return None
@@ -41,6 +44,11 @@ def fit(suggestion: Suggestion, snapshot: Snapshot, hit: Hit) -> Offer | None:
     dedent = 0 if indent is None else snapshot.column
     text = f"{indent or ''}{text}".replace("\n", snapshot.newline)
     return Offer(text, absorbed=absorbed, dedent=dedent, suggestion=suggestion, hit=hit)
+
+
+def _as_said(suggestion: Suggestion, snapshot: Snapshot, hit: Hit) -> Offer | None:
+    text = suggestion.text.replace("\n", snapshot.newline)
+    return Offer(text, suggestion=suggestion, hit=hit) if text.strip() else None
 
 
 def _visible(text: str) -> int:
@@ -56,12 +64,24 @@ def _before_what_follows(suggestion: Suggestion, snapshot: Snapshot) -> str:
         # Looked at before the rest is, because this runs at every key typed along a long text.
         if following and line.rstrip() == following[0]:
             ahead = [other for other in whole[index:] if other.strip()]
-            if runs.meets(following, ahead, growing=False, final=True) == "cut":
+            meets = runs.meets(following, ahead, growing=False, final=True) == "cut"
+            if meets and not _closes_own(line, "\n".join(whole[:index]), snapshot):
                 return "\n".join(lines[:index])
     in_own_line = len(lines) > 1 or not snapshot.line_before.strip()
-    if in_own_line and following and _begins(whole[-1], following[0], whole_words=suggestion.complete):
+    last = whole[-1]
+    begins = in_own_line and following and _begins(last, following[0], whole_words=suggestion.complete)
+    if begins and not _closes_own(last, "\n".join(whole[:-1]), snapshot):
         lines.pop()
     return "\n".join(lines)
+
+
+def _closes_own(line: str, above: str, snapshot: Snapshot) -> bool:
+    """Whether the line begins by closing what the lines of the text above it opened."""
+    mark = line.lstrip()[:1]
+    if mark not in CLOSERS or snapshot.language in PROSE:
+        return False
+    opened = balance(above, snapshot.language).opened
+    return bool(opened) and opened[-1][0] >= len(snapshot.line_before) and opened[-1][1] == CLOSERS[mark]
 
 
 def _lines_above(snapshot: Snapshot) -> Iterator[str]:
@@ -115,7 +135,9 @@ def _over_lines(text: str, remaining: str, line_before: str) -> str:
 def _best_overlap(text: str, rest: str, line_before: str, language: str) -> tuple[int, int]:
     """(characters of the rest to replace, brackets and quotes without partner then)."""
     whole = line_before + text + _left_open_further_down(text, line_before, language)
-    overlaps = {length: _unpaired(whole + rest[length:], language) for length in _overlaps(text, rest)}
+    in_word = _stands_in_word(line_before, rest)
+    lengths = _overlaps(text, rest, in_word=in_word)
+    overlaps = {length: _unpaired(whole + rest[length:], language) for length in lengths}
     length = min(overlaps, key=lambda length: (overlaps[length], -length))
     return length, overlaps[length]
 
@@ -130,22 +152,32 @@ def _left_open_further_down(text: str, line_before: str, language: str) -> str:
     return "".join(OPENERS[mark] for mark in reversed(opened))
 
 
-def _overlaps(text: str, rest: str) -> Iterator[int]:
-    """The lengths of what `text` says again of `rest`: as closers, at its end, or in its first line."""
+def _overlaps(text: str, rest: str, *, in_word: bool) -> Iterator[int]:
+    """The lengths of what `text` says again of `rest`: as closers, at its end, or in its first line.
+
+    Part of a word counts when the cursor stands in one (`in_word`) and the whole rest is said.
+    """
     yield 0
     position = 0
     for length, character in enumerate(rest, start=1):
-        position = text.find(character, position) + 1
-        if character not in _CLOSING or not position:
+        position = (text.rfind if character in _ENDS else text.find)(character, position) + 1
+        # What ends the line counts when the text ends with it too: `")?;` has all of `");`.
+        ends = character in _ENDS and position == len(text)
+        if not position or not (character in _CLOSING or ends):
             break
         yield length
     for length in range(1, min(len(rest), len(text)) + 1):
         if text.endswith(rest[:length]) and not (
-            _in_word(rest, length) or _in_word(text, len(text) - length)
+            _in_word(rest, length)
+            or (_in_word(text, len(text) - length) and not (in_word and length == len(rest)))
         ):
             yield length
     if len(rest) > 2 and rest in text.partition("\n")[0]:
         yield len(rest)
+
+
+def _stands_in_word(line_before: str, rest: str) -> bool:
+    return _in_word(line_before[-1:] + rest, 1)
 
 
 def _in_word(text: str, index: int) -> bool:

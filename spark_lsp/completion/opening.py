@@ -19,7 +19,13 @@ ECHO_LINES = 40
 ECHO_LETTERS = 4  # `x = ` may be followed by another `x = `, and a ruler by more of it
 
 _WORD = re.compile(r"[^\W\d_]\w* (?:\W?= )?$")
+_WORDS = re.compile(r"[^\W\d_]\w*(?: \w+)+$")
+_KEYWORD = re.compile(r"(?:if|for|while|switch|match|catch|elif|return)\b.*[^\w\s]")
+_BEGUN_STRING = re.compile(r"(?:[\"'`]|\"{3}|'{3})\w[^\"'`]*$")
 _LETTER = re.compile(r"\w")
+_END_OF_BLOCK = re.compile(r"\s*(?:[)\]}]+[;,]?|\*/)")
+_NAME = re.compile(r"\w+")
+_QUOTES = frozenset(('"""', "'''"))
 _COMMENTS = (("#", ""), ("//", ""), ("--", ""), ("/*", " */"), ("<!--", " -->"))
 _LABELS = ("", "path: ", "Path: ", "file: ", "File: ", "filename: ")
 
@@ -148,12 +154,73 @@ def _path_lines(path: str) -> Iterator[str]:
 def skip_echo(said: str, context: Context, final: bool) -> int | None:
     """The text before the cursor from the start of one of its lines, said again, or at the margin."""
     body = said.lstrip()
+    for again in (
+        _end_of_block_again(said, context, final),
+        _indented_again(said, context, final),
+    ):
+        if again != 0:
+            return again
     for tail in _tails(context, body):
         if body.startswith(tail):
             return len(said) - len(body) + len(tail)
         if tail.startswith(body) and not final:
             return None
-    return 0
+        if _says_no_more(body, tail):
+            return len(said)
+    return _word_again(said, body, context, final)
+
+
+def _says_no_more(body: str, tail: str) -> bool:
+    return body.rstrip() == tail.rstrip()
+
+
+def _indented_again(said: str, context: Context, final: bool) -> int | None:
+    """How much is the cursor's line with its indentation: no line goes on with that, however short it is."""
+    line_before = context.line_before
+    if line_before[:1] not in (" ", "\t") or not line_before.strip():
+        return 0
+    if said.startswith(line_before):
+        return len(line_before)
+    return None if line_before.startswith(said) and not final else 0
+
+
+def _end_of_block_again(said: str, context: Context, final: bool) -> int | None:
+    """How much of the end of what stands above is said again: `}` or `*/`, and blanks up to the cursor."""
+    if context.line_before.strip() or not context.before.strip():
+        return 0
+    above = context.before.rstrip()
+    start = above.rfind("\n") + 1
+    tail = context.before[start:]
+    if not _END_OF_BLOCK.fullmatch(above[start:]) or "\n" not in tail:
+        return 0
+    if said.startswith(tail):
+        return len(tail)
+    return None if tail.startswith(said) and said and not final else 0
+
+
+def _word_again(said: str, body: str, context: Context, final: bool) -> int | None:
+    """How much is the word that the cursor's line has so far: `re` and then `return`, or three quotes.
+
+    A docstring begins once: three quotes and a word behind three quotes are an echo.
+    """
+    begun = context.line_before.lstrip()
+    if not (begun in _QUOTES or begun.isidentifier()) or context.language not in prose.PROGRAMS:
+        return 0
+    if not body.startswith(begun):
+        return None if begun.startswith(body) and not final else 0
+    word = _NAME.match(body, len(begun))
+    behind = word[0] if word else ""
+    if len(begun) + len(behind) == len(body) and not final:
+        return None
+    if begun in _QUOTES:
+        goes_on = not behind
+    else:
+        goes_on = _known(begun + begun + behind, context) and not _known(begun + behind, context)
+    return 0 if goes_on else len(said) - len(body) + len(begun)
+
+
+def _known(word: str, context: Context) -> bool:
+    return re.search(rf"\b{word}\b", context.before) is not None
 
 
 def _tails(context: Context, body: str) -> Iterator[str]:
@@ -174,8 +241,19 @@ def _tails(context: Context, body: str) -> Iterator[str]:
 
 
 def _says_twice(tail: str, context: Context) -> bool:
-    """Whether so short a beginning of a line can only be an echo: no program says `if if` or `x = x = `."""
-    return tail.endswith(" ") and bool(_WORD.match(tail)) and context.language in prose.PROGRAMS
+    """Whether so short a beginning of a line can only be an echo: no program says `if if` or `x = x = `.
+
+    Nor does one begin a string, or end a docstring, twice.
+    """
+    if "\n" in tail and tail.strip() in _QUOTES:
+        return True
+    if _BEGUN_STRING.match(tail):
+        return True
+    if _KEYWORD.match(tail):
+        return context.language in prose.PROGRAMS
+    if context.language not in prose.PROGRAMS:
+        return False
+    return bool(_WORD.match(tail) if tail.endswith(" ") else _WORDS.match(tail))
 
 
 def _margins(lines: Sequence[str]) -> Iterator[str]:

@@ -14,8 +14,11 @@ Verdict = Literal["keep", "cut", "wait"]
 
 FOLLOWING = 3  # lines below the cursor that an answer is held against
 LONGEST_BLOCK = 12  # lines
-LONGEST_WORD = 24  # characters
+LONGEST_WORD = 40  # characters
+LONG_WORD = 16  # characters: one that long is not said three times by chance
+VALUES = 4  # lines: so many arguments may be the same nothing
 
+_VALUE = re.compile(r"\s*(?:undefined|null|nullptr|None|nil|true|false|True|False),")
 _LETTER = re.compile(r"[^\W\d_]")
 _CLOSER = re.compile(r"\s*(?:[)\]}]+[;,)]*|</[\w.:-]+>|end|fi|done|esac)\s*")
 _BEGINS_SOMETHING = re.compile(r"[:{(\[]\s*$|^\s*@|^\s*<[^/>]*>\s*$|^\s*(?:\"\"\"|'''|/\*\*?)\s*$")
@@ -50,6 +53,8 @@ def repeats(earlier: Sequence[str], lines: Sequence[str], *, growing: bool, fina
         if len(_LETTER.findall("".join(block))) < 4:  # rows of a matrix, closing brackets
             continue
         if same == period:
+            if period == 1 and _VALUE.fullmatch(block[0]) and set(earlier[-VALUES:]) != set(block):
+                continue
             return "cut"
         waits = waits or waiting
     return "wait" if waits and not final else "keep"
@@ -75,7 +80,9 @@ def stammer(line: str, end: int) -> int | None:
     """Where a line, up to `end`, begins to say one thing over and over: behind its first time."""
     for period in range(1, min(LONGEST_WORD, end - 1) + 1):
         length = _echo(line, end, period)
-        if length < 5 * period:  # nothing is cut before it was said six times
+        if (
+            length < (2 if period >= LONG_WORD else 5) * period
+        ):  # nothing else is cut before it was said six times
             continue
         word = line[end - period : end]
         is_one_word = (word + word).find(word, 1) == period  # `abab` is `ab` twice

@@ -27,6 +27,18 @@ _HEADS = {
     "finally": re.compile(r"\s*(?:}\s*)?(?:try|except|else|catch)\b"),
 }
 
+_CLAUSE = re.compile(r"\s*(?:}\s*)?(else if\b|else\b|elif\b|finally\b|except\s*:|except\b|catch\b)")
+DEFINES = re.compile(
+    r"\s*(?:@|#\[|(?:(?:async|export|public|private|protected|static|pub)\s+)*"
+    r"(?:def|class|fn|func|function|impl|struct|enum|trait|interface)\b)"
+)
+_NOT_BEHIND = {
+    "else": ("else", "else if", "elif", "except", "except:"),
+    "except:": ("except", "except:"),
+    "finally": ("finally", "else", "except", "except:", "catch"),
+}
+"""What cannot stand behind the clauses that come last."""
+
 
 def outer_indent(text: str, line_before: str, above: Iterable[str]) -> str | None:
     """The indentation that `else:`, `}` and their like belong at, None where the cursor's is right.
@@ -53,10 +65,53 @@ def continues(line: str) -> bool:
     return bool(_CONTINUES.match(line))
 
 
+def clashes(line: str, below: Iterable[str]) -> bool:
+    """Whether the line is a clause that the statement has already, `below`: one `else` is enough."""
+    clause = _CLAUSE.match(line)
+    if clause is None or clause[1] not in _NOT_BEHIND:
+        return False
+    width = width_of(line)
+    meeting = next((other for other in below if other.strip() and width_of(other) <= width), "")
+    other = _CLAUSE.match(meeting)
+    return other is not None and width_of(meeting) == width and other[1] in _NOT_BEHIND[clause[1]]
+
+
+def leaves(line: str, said_before: str, context: Context, *, growing: bool) -> Verdict:
+    """Whether the answer begins with a definition on a line of its own, further out than the cursor.
+
+    Then the model has left the block that the cursor is in; not so where a block was just opened.
+    `said_before` is what it said in front of the line.
+    """
+    lead = said_before.rpartition("\n")[2]
+    margin = width_of(f"{context.line_before}|")
+    own_line = "\n" in said_before and not said_before.strip() and not context.line_before.strip()
+    if not own_line or width_of(f"{lead}|") >= margin or opens_block(context.before.rstrip()):
+        return "keep"
+    if DEFINES.match(line):
+        return "cut"
+    return "wait" if growing and " " not in line.strip() else "keep"
+
+
 def _may_continue(line: str) -> bool:
     """The same of a line that is still growing: `el` may become `else`, and `else` may become `elsewhere`."""
     begun = line.strip()
     return any(word.startswith(begun) for word in (*_WORDS, "</", "- ")) or continues(line)
+
+
+def has_block(first: str, context: Context) -> bool:
+    """Whether the block that the cursor's line opens stands below already: then only its head is wanted."""
+    below = next((line for line in context.after.split("\n")[1:] if line.strip()), "")
+    return opens_block(first) and not context.line_after.strip() and width_of(below) > width_of(first)
+
+
+def closes_block(first: str) -> bool:
+    """Whether the answer begins by closing a block: what comes behind a blank line then is another one."""
+    return first.lstrip().startswith("}")
+
+
+def _is_item(line: str) -> bool:
+    """Whether the line is an item of a list: the next one does not go on with it."""
+    return line.lstrip().startswith("- ")
 
 
 class Scope:
@@ -74,12 +129,17 @@ class Scope:
         outer = outer_indent(first.lstrip(), context.line_before, above)
         self._base = width_of(first if outer is None else outer)
         self._opened = opens_block(first) and (outer is not None or bool(context.line_before.strip()))
-        self._went_deeper = False
+        self._has_block = self._opened and has_block(first, context)
+        self._went_deeper = closes_block(first)
         self._is_prose = context.language in PROSE
-        self._lists_at_base = context.language == "yaml"
+        in_item = context.language == "yaml" and _is_item(context.line_before)
+        self._opened = self._opened or in_item
+        self._lists_at_base = context.language == "yaml" and not in_item
 
     def verdict(self, line: str, *, after_blank: bool, growing: bool) -> Verdict:
         """Whether the answer goes on with this line (not blank)."""
+        if self._has_block:
+            return "cut"
         width = width_of(line)
         if self._is_prose or width > self._base:
             return "keep"

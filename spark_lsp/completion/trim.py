@@ -8,13 +8,13 @@ What depends on the document at the moment of showing is left to `fit`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from spark_lsp.completion import prose, runs
+from spark_lsp.completion import prose, runs, scope
 from spark_lsp.completion.brackets import PROSE
 from spark_lsp.completion.closers import Closers
-from spark_lsp.completion.context import Context
+from spark_lsp.completion.context import Context, width_of
+from spark_lsp.completion.cut_off import whole_part
 from spark_lsp.completion.indentation import Indentation
 from spark_lsp.completion.opening import opening
 from spark_lsp.completion.prompt import CONTROL_TOKENS
@@ -59,6 +59,7 @@ class Trimmer:
         self._used = 0  # how much of it holds no stop string
         self._next: int | None = None  # where the first line that is not settled begins in it
         self._settled = ""
+        self._said_before = ""
         self._line_ends = 0  # since the last settled line
         self._first = True  # the next line is the cursor's
         self._lines = [] if context.line_before.strip() else _line_above(context)
@@ -66,6 +67,9 @@ class Trimmer:
         self._looked = 0  # how far the growing line was searched for a stammer
         self._scope: Scope | None = None
         self._closers = Closers(context)
+        self._in_text = self._closers.in_text  # the next line begins in a string or a comment
+        self._begun_in_text = self._in_text
+        self._heard_of_line = ""  # the text with all of its last line, sure or not
         if said:
             self._heard, self._next = said, 0
             self._read(said, final=False)
@@ -95,8 +99,9 @@ class Trimmer:
             return
         cut_off = reason in ("length", "filter")
         self._read(without_half(self._heard), final=not cut_off)
-        if cut_off and not self.done:
-            self.text = self._settled or re.sub(r"\w+$", "", self.text)
+        if cut_off and not self.done and self._context.fitting:
+            whole = self._heard_of_line if self._heard_of_line.startswith(self.text.rstrip()) else self.text
+            self.text = whole_part(whole, self._settled, self._context)
         self._end(complete=reason == "stop")
 
     def _end(self, *, complete: bool) -> None:
@@ -106,11 +111,15 @@ class Trimmer:
 
     def _read(self, said: str, *, final: bool) -> None:
         """Settle as many lines as are sure, and show what is sure of the one that grows."""
+        if not self._context.fitting:
+            self._read_raw(said)
+            return
         if self._next is None:
             self._next = opening(said, self._context, final=final)
             if self._next is None:
                 return
-            _, newline, lead = said[: self._next].rpartition("\n")
+            self._said_before = said[: self._next]
+            _, newline, lead = self._said_before.rpartition("\n")
             if newline:
                 self._indentation.first_behind(lead)
         while not self.done:
@@ -120,6 +129,14 @@ class Trimmer:
                 return
             self._next += len(pending[0]) + 1
             self._end_line()
+
+    def _read_raw(self, said: str) -> None:
+        """All that was said is shown, up to its first line end where one line is wanted."""
+        line, ended, _ = said.partition("\n")
+        self.text = said if self._context.multiline else line
+        self._settled = self.text.rpartition("\n")[0]
+        if ended and not self._context.multiline:
+            self._end(complete=True)
 
     def _take(self, pending: Sequence[str], *, growing: bool, final: bool) -> bool:
         """Settle the first of the pending lines. False when it has to wait or nothing more is wanted."""
@@ -133,15 +150,15 @@ class Trimmer:
         verdict = self._verdict(
             lines, growing=not final and bool(pending[-1].strip()), alone=growing, final=final
         )
-        if verdict == "keep" and self._scope is not None:
-            verdict = self._scope.verdict(line, after_blank=self._line_ends > 1, growing=growing)
+        if verdict == "keep" and not self._in_text:
+            verdict = self._reach(line, growing=growing)
             if verdict == "cut":
                 self._enough()
         if verdict != "keep":
             if verdict == "cut":
                 self._end(complete=True)
             return False
-        column = self._closers.first_unmatched(line)
+        column = self._closers.first_unmatched(line, growing=growing)
         end = self._end_within(line, column, growing=growing)
         shown = self._settled + "\n" * self._line_ends
         if end is not None:
@@ -149,19 +166,31 @@ class Trimmer:
             self._end(complete=True)
         elif growing:
             self.text = (shown + line[: _sure(line, column)]).rstrip()
+            self._heard_of_line = shown + line[:column]
         else:
             self._settled = self.text = shown + line
             self._enter(line)
         return end is None and not growing
 
+    def _reach(self, line: str, *, growing: bool) -> Verdict:
+        if self._scope is not None:
+            return self._scope.verdict(line, after_blank=self._line_ends > 1, growing=growing)
+        if not self._begun_in_text or self._first:
+            return "keep"
+        # Behind the comment that the cursor stood in: what it is about, and no line further out.
+        return "keep" if width_of(line) >= self._closers.width_of_text else "cut"
+
     def _enter(self, line: str) -> None:
         whole = self._whole(line)
-        if self._scope is not None:
+        if self._in_text:
+            pass
+        elif self._scope is not None:
             self._scope.enter(whole)
         elif line or not self._context.after_accept:
             self._scope = Scope(whole, self._context)
         # Behind an accepted line the answer is a block of its own, which may stand further out.
         self._closers.enter(line)
+        self._in_text = self._closers.in_text
         self._lines.append(whole.rstrip())
         self._first, self._line_ends, self._looked = False, 0, 0
 
@@ -189,17 +218,33 @@ class Trimmer:
         """The line with the document's kind of indentation, and as deep as the model meant it."""
         if index == 0 and self._first and not self._line_ends:
             return line
-        return self._indentation.of(line, None if self._first else self._lines[-1])
+        above = None if self._first else self._lines[-1]
+        return self._indentation.of(line, above, after_blank=self._line_ends > 1)
 
     def _verdict(self, lines: Sequence[str], *, growing: bool, alone: bool, final: bool) -> Verdict:
         """What becomes of the first of these lines. `alone`: it is the last one, and grows."""
         verdicts = [
             self._fence(lines[0], growing=alone),
             self._explanation(lines[0], growing=alone),
-            runs.meets(self._following, lines, growing=growing, final=final),
+            self._meeting(lines, growing=growing, final=final),
             runs.repeats(self._lines, lines, growing=growing, final=final),
+            "cut" if not alone and self._clashes(lines[0]) else "keep",
+            self._leaving(lines[0], growing=alone),
         ]
         return "cut" if "cut" in verdicts else "wait" if "wait" in verdicts else "keep"
+
+    def _meeting(self, lines: Sequence[str], *, growing: bool, final: bool) -> Verdict:
+        verdict = runs.meets(self._following, lines, growing=growing, final=final)
+        # However it is indented: a brace that closes what the answer opened is not the one below.
+        return "keep" if verdict != "keep" and self._closers.closes_own(lines[0]) else verdict
+
+    def _leaving(self, line: str, *, growing: bool) -> Verdict:
+        if not self._first or self._line_ends:
+            return "keep"
+        return scope.leaves(line, self._said_before, self._context, growing=growing)
+
+    def _clashes(self, line: str) -> bool:
+        return not self._first and scope.clashes(line, self._context.after.split("\n")[1:])
 
     def _fence(self, line: str, *, growing: bool) -> Verdict:
         """A closing fence ends the code; what comes behind it are explanations."""

@@ -28,7 +28,9 @@ from spark_lsp.config.rules import (
 from spark_lsp.config.spec import setting
 from spark_lsp.values import Lane
 
-Mechanism = Literal["cache", "flights", "pieces", "read_on", "feedback", "context", "healing", "gate"]
+Mechanism = Literal[
+    "cache", "flights", "pieces", "read_on", "feedback", "context", "healing", "gate", "fitting"
+]
 MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
 MEBIBYTE = 1 << 20
 NAMES = several(text("a backend's name", r"[^\x00-\x1f\x7f]+"), "a list of backends' names")
@@ -95,7 +97,7 @@ class InlineSettings:
         "`flights` lets a stream go on without its request, `pieces` shows a text from its first line on, "
         "`read_on` reads what comes behind the text that is shown, `feedback` learns from what you take, "
         "`context` tells a model of other places, `healing` ends a prompt before a word that is half typed, "
-        "`gate` asks no model where you take hardly anything.",
+        "`gate` asks no model where you take hardly anything, `fitting` cuts a text to what belongs there.",
     )
 
 

@@ -273,6 +273,7 @@ class Flight:
             complete=False,
             confidence=step.delta.confidence,
             speculative=self.ahead or self.reads_on,
+            raw=not self._state.context.fitting,
         )
 
     def _goes_on(self, trimmer: Trimmer) -> bool:

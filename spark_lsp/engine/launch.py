@@ -90,7 +90,8 @@ class Launcher:
 
         def fill(origin: Snapshot, suggestion: Suggestion) -> None:
             self._cache.put(origin, suggestion, generation=generation)
-            if suggestion.complete and not private and generation == self.generation:
+            lasting = suggestion.complete and not private and not suggestion.raw
+            if lasting and generation == self.generation:
                 self._keep(origin, suggestion)
 
         def follow(backend: Backend, state: State, text: str, rest: str) -> tuple[State, str] | None:
@@ -138,7 +139,12 @@ class Launcher:
         if not trimmer.text:
             return None
         return Suggestion(
-            trimmer.text, backend=NAME, model=embedded.model, tokens=tokens, confidence=confidence
+            trimmer.text,
+            backend=NAME,
+            model=embedded.model,
+            tokens=tokens,
+            confidence=confidence,
+            raw=not state.context.fitting,
         )
 
     def asked(self, snapshot: Snapshot, path: str, course: Course) -> list[tuple[Backend, Prompt]]:
@@ -173,6 +179,7 @@ class Launcher:
             multiline=self.settings.multiline,
             several=several,
             after_accept=after_accept,
+            fitting="fitting" not in self.settings.without,
         )
         return State(snapshot, context)
 
@@ -185,7 +192,7 @@ class Launcher:
         if snapshot.line_after.strip():
             return None
         if text:
-            offer = fit(Suggestion(text), snapshot, "network")
+            offer = fit(Suggestion(text, raw=not state.context.fitting), snapshot, "network")
             if (
                 offer is None
                 or offer.absorbed

@@ -42,6 +42,9 @@ SETTLING_PAUSE = 0.002
 SURVEYS = 4
 """The part of the index's memory that surveys may take beside it, as a divisor."""
 
+BINARY_WITHIN = 8_000
+"""Characters: a text has no NUL among the first of them."""
+
 HANDED_OVER = 8
 """Prepared files that may wait for the event loop: bounds the memory between the two threads."""
 
@@ -67,11 +70,30 @@ class Learner:
     # --- documents
 
     def opened(self, path: str, document: Document) -> None:
-        """The open text counts from now on, whatever the file on disk says."""
+        """The open text counts from now on, whatever the file on disk says.
+
+        One that would not be read from disk is not followed either: what stands around the cursor is all that
+        its predictions know of it.
+        """
         self._catch_up()
+        reason = self._no_use(document.lines)
+        if reason:
+            log.info("nothing is learned from %s: %s", path, reason)
+            return
         self._open.add(path)
         self.index.open(path, list(document.lines))
         self.index.touch(path, time.monotonic())
+
+    def _no_use(self, lines: Lines) -> str:
+        """Why a text is none to learn from, "" for one that is."""
+        size = 0
+        for line in lines:
+            if size < BINARY_WITHIN and "\0" in line:
+                return "it is no text"
+            size += len(line)
+            if size > self._workspace.max_file_bytes:
+                return "it is larger than workspace.max_file_bytes"
+        return ""
 
     async def settle(self, path: str) -> None:
         """Take in an opened document's text now, which its first prediction would have to wait for."""

@@ -8,6 +8,8 @@ from spark_lsp.text import BLOCK, Lines
 from spark_lsp.workspace.tokens import Vocabulary, indentation
 
 _AT_ONCE = 64  # lines encoded between two yields: about half a millisecond
+LONGEST = 10_000
+"""Characters: a longer line is no text that somebody writes, and counts as a blank one."""
 
 
 class Live:
@@ -60,7 +62,8 @@ class Live:
         while self.stale[0] < self.stale[1]:
             start, stop = self.stale
             upto = min(start + _AT_ONCE, stop)
-            encoded = vocabulary.lines(self.lines.slice(start, upto), self.indentation_above(start))
+            texts = (line if len(line) <= LONGEST else "" for line in self.lines.slice(start, upto))
+            encoded = vocabulary.lines(texts, self.indentation_above(start))
             self.codes = self.codes.splice(start, upto, encoded)
             self.stale = (upto, stop)
             yield
