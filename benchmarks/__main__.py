@@ -58,6 +58,10 @@ def privacy() -> None:
     importlib.import_module("benchmarks.privacy").main()
 
 
+def next_edit() -> None:
+    importlib.import_module("benchmarks.next_edit").of_packages(PACKAGES)
+
+
 TABLES: dict[str, Callable[[], None]] = {
     "overhead": overhead,
     "predictor": predictor,
@@ -65,6 +69,7 @@ TABLES: dict[str, Callable[[], None]] = {
     "cache": cache,
     "editors": editors,
     "privacy": privacy,
+    "next_edit": next_edit,
 }
 
 

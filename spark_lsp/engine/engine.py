@@ -6,13 +6,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
-from spark_lsp.completion.next_edit import NextEdit
 from spark_lsp.config import BackendSettings, Config
 from spark_lsp.engine.act import Actor
 from spark_lsp.engine.actions import Actions
@@ -21,6 +20,7 @@ from spark_lsp.engine.complete import Completer
 from spark_lsp.engine.documents import Change, Open
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flights import Flights
+from spark_lsp.engine.following import EditQuery, Following, Offered
 from spark_lsp.engine.growth import Growths, Stage
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
@@ -77,6 +77,7 @@ class Engine:
         self._listener = listener
         self._tasks = Tasks()
         self._documents: dict[str, Open] = {}
+        self._following = Following(self._documents, self.next_edits)
         self._folders: tuple[Path, ...] = ()
         self._folders_known = asyncio.Event()
         self._changed_files: set[Path] = set()
@@ -307,6 +308,7 @@ class Engine:
             else:
                 self._completer.changed(document.uri)
         self.next_edits.changed(document, before, change.range, change.text, span)
+        self._following.superseded(document.uri)
         if self.config.workspace.enabled:
             self._learner.edited(entry.path, document.lines, span)
         self.reactions.changed(document.uri, change.text, span, document.lines)
@@ -321,6 +323,7 @@ class Engine:
         self._completer.ended(uri)
         self.actions.changed(uri)
         self.next_edits.closed(uri)
+        self._following.superseded(uri)
         self.reactions.closed(uri)
         self._learner.closed(entry.path)
         self.files_changed([Path(entry.path)])
@@ -369,15 +372,9 @@ class Engine:
         answer = self._completer.now(query, self._place(entry))
         return None if answer is None else self._count(answer, entry, query, arrived)
 
-    def next_edit(self, uri: str, version: int, position: tuple[int, int]) -> tuple[str, NextEdit] | None:
-        """The likely next edit and its name; None where there is none, or the text is of another version.
-
-        The nearest to the latest edit comes first, wherever the cursor, at `position`, is by now.
-        """
-        document = self.document(uri)
-        if document is None or document.version != version or not self.config.inline.next_edit:
-            return None
-        return self.next_edits.next(document)
+    def next_edit(self, query: EditQuery) -> Offered | Coroutine[Any, Any, Offered | None] | None:
+        """The likely next edit, None where there is none, or a coroutine that comes to it."""
+        return self._following.ask(query) if self.config.inline.next_edit else None
 
     async def complete_later(self, query: Query) -> Answer:
         """The answer after waiting for a generation. Raises nothing but CancelledError."""

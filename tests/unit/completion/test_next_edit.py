@@ -7,7 +7,7 @@ import re
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.next_edit import candidates
+from spark_lsp.completion.next_edit.candidates import candidates
 from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.text import Document
 
@@ -61,10 +61,11 @@ def test_an_offer_applies_and_changes_something(
         recent = edits._entries[document.uri].recent
         for each in recent.edits:
             assert document.lines[each.line][each.column : each.end] == each.new, "edits move with the text"
-        for offer in candidates(recent, document.lines, "python"):
+        for offer in candidates(recent, document.lines, "python", now=recent.changed_at + 1):
             event("offered")
             latest = recent.edits[-1]
             assert offer.old != offer.new
+            assert offer.line == offer.end_line
             assert document.lines[offer.line][offer.start : offer.end] == offer.old
             if offer.line == latest.line:
                 assert offer.end <= latest.column or offer.start >= latest.end
