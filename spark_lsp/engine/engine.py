@@ -25,6 +25,7 @@ from spark_lsp.engine.growth import Growths, Stage
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
 from spark_lsp.engine.metrics import Metrics
+from spark_lsp.engine.next_edit_model import NextEditModel
 from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
@@ -77,7 +78,6 @@ class Engine:
         self._listener = listener
         self._tasks = Tasks()
         self._documents: dict[str, Open] = {}
-        self._following = Following(self._documents, self.next_edits)
         self._folders: tuple[Path, ...] = ()
         self._folders_known = asyncio.Event()
         self._changed_files: set[Path] = set()
@@ -104,6 +104,12 @@ class Engine:
             Actor(config, self._fleet, self._completer.prefetcher),
             self._documents.get,
             self._folder,
+            self._shown,
+        )
+        self._following = Following(
+            self._documents,
+            self.next_edits,
+            NextEditModel(config, self._fleet, self._completer.prefetcher),
             self._shown,
         )
         self._growths = Growths(self._completer, self._tasks)
@@ -191,6 +197,7 @@ class Engine:
         for uri in self._documents:
             self._growths.end(uri)
         self._completer.configure(config)
+        self._following.configure(config)
         self.reactions.learns = self._learns
         if (before.workspace, before.privacy) != (config.workspace, config.privacy):
             self._learner.stop()
@@ -323,7 +330,7 @@ class Engine:
         self._completer.ended(uri)
         self.actions.changed(uri)
         self.next_edits.closed(uri)
-        self._following.superseded(uri)
+        self._following.closed(uri)
         self.reactions.closed(uri)
         self._learner.closed(entry.path)
         self.files_changed([Path(entry.path)])

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from spark_lsp.completion.gates import refusal
 from spark_lsp.completion.next_edit.edit import NextEdit
+from spark_lsp.completion.next_edit.window import window
+from spark_lsp.config import Config
 from spark_lsp.engine.documents import Open
+from spark_lsp.engine.next_edit_model import NextEditModel
 from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.text import Document
 
@@ -32,12 +36,26 @@ class EditQuery:
 
 
 class Following:
-    """The next edits of one session, as they are asked for."""
+    """The next edits of one session, as they are asked for. `shown` says what others may see of a path."""
 
-    def __init__(self, documents: Mapping[str, Open], edits: NextEdits) -> None:
+    def __init__(
+        self,
+        documents: Mapping[str, Open],
+        edits: NextEdits,
+        model: NextEditModel,
+        shown: Callable[[str], str],
+    ) -> None:
         self._documents = documents
         self._edits = edits
+        self._model = model
+        self._shown = shown
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._said: dict[str, tuple[int, NextEdit | None]] = {}
+
+    def configure(self, config: Config) -> None:
+        """Go on with other settings."""
+        self._model.config = config
+        self._said.clear()
 
     def superseded(self, uri: str) -> None:
         """The document changed, or is gone, or something newer is asked about it."""
@@ -45,24 +63,33 @@ class Following:
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
+    def closed(self, uri: str) -> None:
+        self.superseded(uri)
+        self._said.pop(uri, None)
+
     def ask(self, query: EditQuery) -> Offered | Coroutine[Any, Any, Offered | None] | None:
-        """The likely next edit, None where there is none or the text is of another version, or a
-        coroutine that comes to it."""
+        """The likely next edit, None where there is none or the text is of another version, or a coroutine
+        that comes to it."""
         self.superseded(query.uri)
         document = self._current(query)
         if document is None:
             return None
         wait = self._edits.settles_in(document, self._cursor(document, query), time.monotonic())
-        return self._later(query, wait) if wait else self._structural(document, query)
+        found = None if wait else self._structural(document, query)
+        if found is not None or (not wait and not self._may_ask_model(query)):
+            return found
+        return self._later(query, wait)
 
     async def _later(self, query: EditQuery, wait: float) -> Offered | None:
         overtaken = self._waiting[query.uri] = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait([overtaken], timeout=wait)
+            if wait:
+                await asyncio.wait([overtaken], timeout=wait)
             document = self._current(query)
             if overtaken.done() or document is None:
                 return None
-            return self._structural(document, query)
+            found = self._structural(document, query) if wait else None
+            return found or await self._of_model(document, query, overtaken)
         finally:
             if self._waiting.get(query.uri) is overtaken:
                 del self._waiting[query.uri]
@@ -71,6 +98,52 @@ class Following:
         documents = {uri: entry.document for uri, entry in self._documents.items()}
         found = self._edits.next(document, self._cursor(document, query), documents=documents, far=query.far)
         return None if found is None else (*found, documents[found[1].uri])
+
+    # --- a model's
+
+    def _may_ask_model(self, query: EditQuery) -> bool:
+        """Whether there is something to ask a model about, and one that may be asked."""
+        entry, recent = self._documents[query.uri], self._edits.recent(query.uri)
+        if recent is None or not recent.hunks:
+            return False
+        if not entry.reach.done():
+            return True
+        return self._model.course(query.uri, entry.document.language, entry.reach.result()) is not None
+
+    async def _of_model(
+        self, document: Document, query: EditQuery, overtaken: asyncio.Future[None]
+    ) -> Offered | None:
+        """What a model says of this version, asked once; nothing as soon as somebody asks or types again."""
+        known = self._said.get(query.uri)
+        if known is None or known[0] != query.version:
+            asking = asyncio.get_running_loop().create_task(self._ask_model(document, query))
+            try:
+                waited: set[asyncio.Future[Any]] = {asking, overtaken}
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                asking.cancel()
+            if overtaken.done() or not asking.done() or asking.cancelled():
+                return None
+            known = self._said[query.uri] = query.version, asking.result()
+        edit = known[1]
+        document_now = self._current(query)
+        if edit is None or document_now is None:
+            return None
+        found = self._edits.offer(replace(edit, uri=query.uri), document_now)
+        return None if found is None else (*found, document_now)
+
+    async def _ask_model(self, document: Document, query: EditQuery) -> NextEdit | None:
+        entry, recent = self._documents[query.uri], self._edits.recent(query.uri)
+        snapshot = document.snapshot(*query.position)  # before any await: the document may change meanwhile
+        path = self._shown(entry.path)
+        cursor = snapshot.line, snapshot.column
+        view = None if recent is None else window(recent, document.lines, document.language, path, cursor)
+        refused = refusal(snapshot, path=entry.path, languages=self._model.config.inline.languages)
+        if view is None or refused:
+            return None
+        reach = await asyncio.shield(entry.reach)
+        course = self._model.course(query.uri, document.language, reach)
+        return None if course is None else await self._model.edit(view, course)
 
     def _current(self, query: EditQuery) -> Document | None:
         entry = self._documents.get(query.uri)

@@ -108,7 +108,7 @@ def test_bytes_after_accepting(newest: str, tmp_path: Path) -> None:
             nvim.type("<Tab>")
             until_shown(nvim, "accepts")
             nvim.type("<Tab>")
-            nvim.until(lambda line=line: "zahl" in nvim.lines()[line], "it is made")
+            nvim.until(lambda: "zahl" in nvim.lines()[nvim.cursor()[0] - 1], "it is made")
         nvim.type(":write<CR>")
     written = (tmp_path / "workspace" / "f.py").read_bytes()
     assert written == text.replace(b"wert", b"zahl")

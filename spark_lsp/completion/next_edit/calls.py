@@ -18,7 +18,7 @@ from spark_lsp.completion.next_edit.code import (
     end_of,
     functions_around,
     indent,
-    is_word,
+    shared_ends,
 )
 from spark_lsp.completion.next_edit.edit import NextEdit
 from spark_lsp.completion.next_edit.recent import Hunk, Recent
@@ -288,16 +288,7 @@ def _binds(site: _Site, name: str, first: int, last: int) -> bool:
 def _smallest(call: Listed, text: str) -> NextEdit:
     """The least that has to be replaced, in whole words."""
     old = call.text
-    head = 0
-    while head < min(len(old), len(text)) and old[head] == text[head]:
-        head += 1
-    while head and _in_word(old, head, text, head):
-        head -= 1
-    tail = 0
-    while tail < min(len(old), len(text)) - head and old[-1 - tail] == text[-1 - tail]:
-        tail += 1
-    while tail and _in_word(old, len(old) - tail, text, len(text) - tail):
-        tail -= 1
+    head, tail = shared_ends(old, text)
     gone, came = old[head : len(old) - tail], text[head : len(text) - tail]
     first, column = call.start
     before, through = old[:head], old[: len(old) - tail]
@@ -307,14 +298,6 @@ def _smallest(call: Listed, text: str) -> NextEdit:
         return first + breaks, len(part) - part.rfind("\n") - 1 if breaks else column + len(part)
 
     return NextEdit(*place(before), *place(through), gone, came)
-
-
-def _in_word(old: str, at: int, new: str, there: int) -> bool:
-    """Whether a cut would be within a word of either text."""
-    return any(
-        0 < place < len(part) and is_word(part[place - 1]) and is_word(part[place])
-        for part, place in ((old, at), (new, there))
-    )
 
 
 # --- its name

@@ -52,6 +52,29 @@ def ends_word(text: str) -> bool:
     return bool(text) and is_word(text[-1])
 
 
+def shared_ends(old: str, new: str) -> tuple[int, int]:
+    """How much two texts have in common at their beginning and, behind that, at their end: in whole words."""
+    head = _common(old, new)
+    while head and (_splits(old, head) or _splits(new, head)):
+        head -= 1
+    tail = _common(old[head:][::-1], new[head:][::-1])
+    while tail and (_splits(old, len(old) - tail) or _splits(new, len(new) - tail)):
+        tail -= 1
+    return head, tail
+
+
+def _common(one: str, other: str) -> int:
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return count
+
+
+def _splits(text: str, at: int) -> bool:
+    """Whether a cut would be within a word."""
+    return 0 < at < len(text) and is_word(text[at - 1]) and is_word(text[at])
+
+
 def code_of(lines: Lines, low: int, high: int, language: str) -> list[str]:
     """The lines with strings and comments blanked, at their own columns. What f-strings put in is code."""
     return blanked(lines.slice(low, high), language)
