@@ -2,9 +2,10 @@
 
 `python -m benchmarks.next_edit FOLDER [FUNCTIONS]`, or `python -m benchmarks next_edit` on installed
 packages. In each of so many functions of the folder's Python files one local variable is renamed, key by
-key at the intervals of people, and in each of so many that the file calls a parameter is taken away,
-added, moved or renamed. Every offer is taken and compared with the places that the syntax tree knows.
-Times are those of the processor: what else runs on the machine does not count.
+key at the intervals of people; in each of so many that the file calls a parameter is taken away, added,
+moved or renamed; of several like statements two get a line more, are wrapped or deleted. Every offer is
+taken and compared with the places that the syntax tree knows. Times are those of the processor: what else
+runs on the machine does not count.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import quantiles
 
-from benchmarks import next_edit_calls
+from benchmarks import next_edit_calls, next_edit_siblings
 from spark_lsp.cli.client import Client
 from spark_lsp.cli.typing.person import interval
 from spark_lsp.completion.next_edit.candidates import SETTLE, SETTLE_AT_END
@@ -51,6 +52,7 @@ def main(folders: Sequence[Path], limit: int) -> None:
     random.Random(1).shuffle(files)
     _renames(files, limit)
     next_edit_calls.run(files, limit)
+    next_edit_siblings.run(files, limit)
     for count in (1_000, 10_000):
         _speed(count)
         asyncio.run(_over_stdio(count))

@@ -25,7 +25,6 @@ from spark_lsp.engine.growth import Growths, Stage
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
 from spark_lsp.engine.metrics import Metrics
-from spark_lsp.engine.next_edit_model import NextEditModel
 from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.engine.query import NOTHING, Answer, Place, Query
 from spark_lsp.engine.reactions import Reactions
@@ -38,6 +37,7 @@ from spark_lsp.values import Reach
 if TYPE_CHECKING:  # a server never needs it, or not from its start on
     from spark_lsp.engine.check import Checks
     from spark_lsp.engine.mend import Mender
+    from spark_lsp.engine.next_edit_model import NextEditModel
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,8 @@ class Engine:
         self._following = Following(
             self._documents,
             self.next_edits,
-            NextEditModel(config, self._fleet, self._completer.prefetcher),
+            config,
+            self._next_edit_model,
             self._shown,
         )
         self._growths = Growths(self._completer, self._tasks)
@@ -382,6 +383,11 @@ class Engine:
     def next_edit(self, query: EditQuery) -> Offered | Coroutine[Any, Any, Offered | None] | None:
         """The likely next edit, None where there is none, or a coroutine that comes to it."""
         return self._following.ask(query) if self.config.inline.next_edit else None
+
+    def _next_edit_model(self, config: Config) -> NextEditModel:
+        from spark_lsp.engine.next_edit_model import NextEditModel
+
+        return NextEditModel(config, self._fleet, self._completer.prefetcher)
 
     async def complete_later(self, query: Query) -> Answer:
         """The answer after waiting for a generation. Raises nothing but CancelledError."""

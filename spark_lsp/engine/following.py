@@ -9,16 +9,18 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from spark_lsp.completion.gates import refusal
 from spark_lsp.completion.next_edit.edit import NextEdit
-from spark_lsp.completion.next_edit.window import window
 from spark_lsp.config import Config
 from spark_lsp.engine.documents import Open
-from spark_lsp.engine.next_edit_model import NextEditModel
 from spark_lsp.engine.next_edits import NextEdits
 from spark_lsp.text import Document
+
+if TYPE_CHECKING:  # most sessions never ask a model for it
+    from spark_lsp.engine.next_edit_model import NextEditModel
 
 Offered = tuple[str, NextEdit, Document]
 """The name of an offer, the edit, and the document that it is for."""
@@ -36,26 +38,36 @@ class EditQuery:
 
 
 class Following:
-    """The next edits of one session, as they are asked for. `shown` says what others may see of a path."""
+    """The next edits of one session, as they are asked for.
+
+    `model` makes what asks models, when it is needed; `shown` says what others may see of a path.
+    """
 
     def __init__(
         self,
         documents: Mapping[str, Open],
         edits: NextEdits,
-        model: NextEditModel,
+        config: Config,
+        model: Callable[[Config], NextEditModel],
         shown: Callable[[str], str],
     ) -> None:
         self._documents = documents
         self._edits = edits
-        self._model = model
+        self._config = config
+        self._make_model = model
         self._shown = shown
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._said: dict[str, tuple[int, NextEdit | None]] = {}
 
     def configure(self, config: Config) -> None:
         """Go on with other settings."""
-        self._model.config = config
+        self._config = config
+        self.__dict__.pop("_model", None)
         self._said.clear()
+
+    @cached_property
+    def _model(self) -> NextEditModel:
+        return self._make_model(self._config)
 
     def superseded(self, uri: str) -> None:
         """The document changed, or is gone, or something newer is asked about it."""
@@ -133,12 +145,14 @@ class Following:
         return None if found is None else (*found, document_now)
 
     async def _ask_model(self, document: Document, query: EditQuery) -> NextEdit | None:
+        from spark_lsp.completion.next_edit.window import window
+
         entry, recent = self._documents[query.uri], self._edits.recent(query.uri)
         snapshot = document.snapshot(*query.position)  # before any await: the document may change meanwhile
         path = self._shown(entry.path)
         cursor = snapshot.line, snapshot.column
         view = None if recent is None else window(recent, document.lines, document.language, path, cursor)
-        refused = refusal(snapshot, path=entry.path, languages=self._model.config.inline.languages)
+        refused = refusal(snapshot, path=entry.path, languages=self._config.inline.languages)
         if view is None or refused:
             return None
         reach = await asyncio.shield(entry.reach)

@@ -58,13 +58,13 @@ class NextEditModel:
     """The models of one session, as far as they say what the next edit is."""
 
     def __init__(self, config: Config, fleet: Fleet, prefetcher: Prefetcher) -> None:
-        self.config = config
+        self._config = config
         self._fleet = fleet
         self._prefetcher = prefetcher
 
     def course(self, uri: str, language: str, reach: Reach) -> Course | None:
         """Whom to ask about this document, None where nobody may be."""
-        wanted = self.config.inline.next_edit_model
+        wanted = self._config.inline.next_edit_model
         if wanted == "never" or reach == "process" or not self._prefetcher.may_spend:
             return None
         for suits in (_trained, _told):

@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from spark_lsp.completion.next_edit.calls import Changed, changed_signature, elsewhere
 from spark_lsp.completion.next_edit.candidates import Place, candidates, settles_in
 from spark_lsp.completion.next_edit.edit import NextEdit
 from spark_lsp.completion.next_edit.recent import Recent
 from spark_lsp.text import Document, Lines, Span, column_of
+
+if TYPE_CHECKING:  # not before something is edited: see `candidates`
+    from spark_lsp.completion.next_edit.calls import Changed
 
 NAMES_KEPT = 256
 
@@ -191,6 +194,8 @@ class NextEdits:
     def _changed_signatures(
         self, known: Mapping[str, Document], now: float
     ) -> Iterator[tuple[Document, Changed]]:
+        from spark_lsp.completion.next_edit.calls import changed_signature
+
         if len(known) > 1:
             for uri, entry in self._entries.items():
                 source = known.get(uri)
@@ -200,6 +205,8 @@ class NextEdits:
                         yield source, one
 
     def _elsewhere(self, source: Document, one: Changed, target: Document) -> Iterator[NextEdit]:
+        from spark_lsp.completion.next_edit.calls import elsewhere
+
         entry = self._entries.get(target.uri)
         done = [] if entry is None else [hunk for hunk in entry.recent.hunks if hunk.offered]
         for edit in elsewhere(one, PurePath(source.uri).stem, target.lines, target.language, target.uri):

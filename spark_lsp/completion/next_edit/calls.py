@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from spark_lsp.completion.next_edit.arguments import adapted
-from spark_lsp.completion.next_edit.brackets import MOST_LINES, Listed, listed
+from spark_lsp.completion.next_edit.brackets import MOST_LINES, listed
 from spark_lsp.completion.next_edit.code import (
     KEYWORDS,
     blanked,
@@ -18,9 +18,8 @@ from spark_lsp.completion.next_edit.code import (
     end_of,
     functions_around,
     indent,
-    shared_ends,
 )
-from spark_lsp.completion.next_edit.edit import NextEdit
+from spark_lsp.completion.next_edit.edit import NextEdit, smallest
 from spark_lsp.completion.next_edit.recent import Hunk, Recent
 from spark_lsp.completion.next_edit.signature import (
     HEADERS_BACK,
@@ -258,7 +257,7 @@ def _adapted(
     if call is None or any(len(one) > 500 for one in site.lines[call.start[0] : call.end[0] + 1]):
         return None
     text = adapted(call, changed.old, changed.new, site.language, lambda name: _in_scope(site, name, line))
-    return None if text is None or text == call.text else _smallest(call, text)
+    return None if text is None or text == call.text else smallest(*call.start, call.text, text)
 
 
 def _in_scope(site: _Site, name: str, line: int) -> bool:
@@ -283,21 +282,6 @@ def _binds(site: _Site, name: str, first: int, last: int) -> bool:
         rf"|\b(?:for|as|let|const|var|mut)\s+[\w\s,({{\[]*?\b{one}\b"
     )
     return any(name in code and form.search(code) for code in site.code[first + 1 : last])
-
-
-def _smallest(call: Listed, text: str) -> NextEdit:
-    """The least that has to be replaced, in whole words."""
-    old = call.text
-    head, tail = shared_ends(old, text)
-    gone, came = old[head : len(old) - tail], text[head : len(text) - tail]
-    first, column = call.start
-    before, through = old[:head], old[: len(old) - tail]
-
-    def place(part: str) -> tuple[int, int]:
-        breaks = part.count("\n")
-        return first + breaks, len(part) - part.rfind("\n") - 1 if breaks else column + len(part)
-
-    return NextEdit(*place(before), *place(through), gone, came)
 
 
 # --- its name

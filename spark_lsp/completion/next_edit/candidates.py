@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-from spark_lsp.completion.next_edit.calls import call_edits, changed_signature
 from spark_lsp.completion.next_edit.code import LONGEST, NAME
 from spark_lsp.completion.next_edit.edit import NextEdit
 from spark_lsp.completion.next_edit.recent import Recent, whole_words
 from spark_lsp.completion.next_edit.renames import renames
 from spark_lsp.completion.next_edit.repeats import repeats
+from spark_lsp.completion.next_edit.siblings import siblings
 from spark_lsp.text import Lines
 
 Place = tuple[int, int]
@@ -45,13 +45,17 @@ def candidates(
     """
     if settles_in(recent, cursor, now):
         return []
+    # Its patterns take longer to make than a server's start should wait for.
+    from spark_lsp.completion.next_edit.calls import call_edits, changed_signature
+
     line = recent.edits[-1].line if recent.edits else 0
     found = [] if not recent.fresh or not recent.edits else _within_lines(recent, lines, language, cursor)
     changed = changed_signature(recent, lines, language)
-    if changed is None:
-        return _nearest(found, line)
-    if cursor is not None and _half_typed(changed.new.name, changed.old.name, recent, lines, cursor):
-        return _nearest(found, line)
+    half_typed = changed is not None and _half_typed(
+        changed.new.name, changed.old.name, recent, lines, cursor
+    )
+    if changed is None or half_typed:
+        return _nearest(found or _siblings(recent, lines), line)
     taken = [hunk.first for hunk in recent.hunks if hunk.offered]
     near = taken[-1] if taken else changed.new.line
     calls = [
@@ -61,7 +65,11 @@ def candidates(
             edit.line == other.line and edit.start < other.end and other.start < edit.end for other in found
         )
     ]
-    return [*_nearest(found, line), *_nearest(calls, near)]
+    return [*_nearest(found, line), *_nearest(calls, near)] or _nearest(_siblings(recent, lines), line)
+
+
+def _siblings(recent: Recent, lines: Lines) -> list[NextEdit]:
+    return [] if recent.deleting else list(siblings(recent, lines))
 
 
 def _nearest(edits: list[NextEdit], line: int) -> list[NextEdit]:
@@ -89,7 +97,7 @@ def _at_end(recent: Recent, cursor: Place) -> bool:
     if recent.fresh and recent.edits:
         return cursor == (recent.edits[-1].line, recent.edits[-1].end)
     hunk = recent.hunks[-1]
-    return hunk.first <= cursor[0] < hunk.end
+    return hunk.first <= cursor[0] < max(hunk.end, hunk.first + 1)
 
 
 def _half_typed(new: str, old: str, recent: Recent, lines: Lines, cursor: Place | None) -> bool:

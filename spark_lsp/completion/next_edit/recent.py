@@ -35,8 +35,8 @@ class Edit:
 
 @dataclass(slots=True)
 class Hunk:
-    """`count` lines from `first` on, as the text is now, where the lines `old` stood. `offered`: it was
-    one of our offers that was taken, and nothing else."""
+    """`count` lines from `first` on, as the text is now, where the lines `old` stood; either may be none.
+    `offered`: it was one of our offers that was taken, and nothing else."""
 
     first: int
     count: int
@@ -132,15 +132,32 @@ class Recent:
         for hunk in self.hunks:
             if hunk.first >= high:
                 hunk.first += delta
-        merged = Hunk(low, high - low + delta, tuple(old), offered and not touched)
-        if old != list(after.slice(merged.first, merged.end)):
+        merged = _trimmed(low, old, list(after.slice(low, high + delta)), offered=offered and not touched)
+        if merged is not None:
             self.hunks.append(merged)
             del self.hunks[:-HUNKS]
 
     def text_before(self, lines: Lines, hunk: Hunk) -> Lines:
         """The text as it would be without this hunk."""
-        old: Sequence[str] = hunk.old
-        return lines.splice(hunk.first, hunk.end, old)
+        if hunk.count:
+            rest = () if hunk.old or hunk.count < lines.count else ("",)
+            return lines.splice(hunk.first, hunk.end, (*hunk.old, *rest))
+        if hunk.first < lines.count:
+            return lines.splice(hunk.first, hunk.first + 1, (*hunk.old, lines[hunk.first]))
+        return lines.splice(lines.count - 1, lines.count, (lines[lines.count - 1], *hunk.old))
+
+
+def _trimmed(first: int, old: Sequence[str], new: Sequence[str], *, offered: bool) -> Hunk | None:
+    """A hunk of the lines that differ, None where none do."""
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    gone = tuple(old[head : len(old) - tail])
+    count = len(new) - head - tail
+    return Hunk(first + head, count, gone, offered) if gone or count else None
 
 
 def whole_words(edit: Edit, lines: Lines) -> Edit:

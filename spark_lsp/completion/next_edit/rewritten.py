@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-from spark_lsp.completion.next_edit.code import shared_ends
-from spark_lsp.completion.next_edit.edit import NextEdit
+from spark_lsp.completion.next_edit.edit import NextEdit, smallest
 from spark_lsp.completion.next_edit.window import Window
 
 MOST_GROWN = 30
@@ -113,11 +112,7 @@ def _smallest(view: Window, gone: list[str], come: list[str], at: int) -> NextEd
         return NextEdit(0, 0, 0, 0, "", f"{text}\n")
     if not come:
         return _deleted(view, gone, at)
-    old, new = "\n".join(gone), "\n".join(come)
-    head, tail = shared_ends(old, new)
-    first = _place(old[:head], line)
-    last = _place(old[: len(old) - tail], line)
-    return NextEdit(*first, *last, old[head : len(old) - tail], new[head : len(new) - tail])
+    return smallest(line, 0, "\n".join(gone), "\n".join(come))
 
 
 def _deleted(view: Window, gone: list[str], at: int) -> NextEdit:
@@ -129,7 +124,3 @@ def _deleted(view: Window, gone: list[str], at: int) -> NextEdit:
     if at + len(gone) < len(view.lines) or view.below:
         return NextEdit(0, 0, last + 1, 0, f"{text}\n", "")
     return NextEdit(0, 0, last, len(gone[-1]), text, "")
-
-
-def _place(before: str, line: int) -> tuple[int, int]:
-    return line + before.count("\n"), len(before) - (before.rfind("\n") + 1)
