@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from spark_lsp.completion.next_edit.arguments import adapted
 from spark_lsp.completion.next_edit.brackets import MOST_LINES, listed
@@ -36,7 +37,7 @@ from spark_lsp.text import Lines, line_body
 LONGEST_FILE = 20_000
 """Lines of a file whose calls are looked for."""
 
-LATEST = 12
+LATEST = 8
 """Hunks, made by hand, that a changed signature may be one of."""
 
 
@@ -84,14 +85,15 @@ def _signatures(lines: Lines, first: int, last: int, language: str) -> list[Sign
     low, high = max(first - HEADERS_BACK, 0), min(last + HEADERS_BACK, lines.count)
     raw = list(lines.slice(low, high))
     texts = [line_body(line) for line in raw]
+    above = (at for at in range(first - low - 1, -1, -1) if begins_signature(texts[at], language))
+    begun = [at for at in range(first - low, last - low) if begins_signature(texts[at], language)]
     found = []
-    for index in range(last - low):
-        if begins_signature(texts[index], language):
-            # Code from here on: whatever is above may begin in the middle of a string.
-            code = texts[:index] + blanked(raw[index : index + MOST_LINES], language)
-            one = signature(texts, code, index, language)
-            if one is not None and one.last >= first - low:
-                found.append(replace(one, line=one.line + low, last=one.last + low))
+    for index in (*islice(above, 1), *begun):
+        # Code from here on: whatever is above may begin in the middle of a string.
+        code = texts[:index] + blanked(raw[index : index + MOST_LINES], language)
+        one = signature(texts, code, index, language)
+        if one is not None and one.last >= first - low:
+            found.append(replace(one, line=one.line + low, last=one.last + low))
     return found
 
 

@@ -32,6 +32,8 @@ def renames(recent: Recent, edit: Edit, lines: Lines, language: str) -> Iterator
     code = code_of(lines, low, high, language)
     if not code[edit.line - low][edit.column : edit.column + len(new)].strip():
         return  # within a string or a comment
+    if re.match(r"=(?!=)", code[edit.line - low][edit.column + len(new) :]):
+        return  # a keyword argument: the name of somebody else's parameter
     scope = _binding_scope(code, edit.line - low, edit.column, old, new)
     if scope is None:
         return

@@ -125,10 +125,22 @@ def _laid(one: _Change, other: _Change) -> _Pattern | None:
                 pairs.add((first, second))
     if common < (FEWEST if one.new else FEWEST_GONE) or not word or not _is_clear(pairs):
         return None
-    if not _follows(one, other, pairs):
+    if not _follows(one, other, pairs) or _renames_only(other):
         return None
     new = tuple((_beyond(line, other.indent), _tokens(line)) for line in other.new)
     return _Pattern(old, new, frozenset(second for _, second in pairs))
+
+
+def _renames_only(change: _Change) -> bool:
+    """Whether all that differs are names: whose they are is for `renames` to tell."""
+    if len(change.old) != len(change.new):
+        return False
+    pairs = [(_tokens(a), _tokens(b)) for a, b in zip(change.old, change.new, strict=True)]
+    return all(
+        len(old) == len(new)
+        and all(a == b or _kind(a) == _kind(b) == "name" for a, b in zip(old, new, strict=True))
+        for old, new in pairs
+    )
 
 
 def _is_clear(pairs: set[tuple[str, str]]) -> bool:

@@ -138,6 +138,11 @@ def test_what_is_not_surely_its_call_is_left_alone(uses: str) -> None:
     check(TOTAL + uses, "rows, tax, rounded", "rows, rounded", {})
 
 
+def test_a_keyword_at_a_call_is_no_name_of_its_function() -> None:
+    text = "def main(tax):\n    total(rows, tax=tax)\n    return tax\n"
+    check(text, "tax=tax", "rate=tax", {})
+
+
 SHOP = (
     "class Shop:\n"
     "    def __init__(self, name, place):\n"
