@@ -32,6 +32,7 @@ class Prompt:
     and wants the best guess, however unsure. `line` is the cursor's, 0-based,
     for a backend that follows the document itself. `said` is how much of the end of `prefix` is the
     beginning of this answer, from a stream that ended early: the rest of the answer is wanted.
+    `rewrites`: the answer is lines of the document anew, not a text for the cursor.
     """
 
     prefix: str
@@ -47,6 +48,7 @@ class Prompt:
     lane: Lane = "instant"
     invoked: bool = False
     said: str = ""
+    rewrites: bool = False
 
     @property
     def text(self) -> str:

@@ -30,8 +30,10 @@ from spark_lsp.values import Lane, Prompt, Reach
 
 log = logging.getLogger(__name__)
 
-LANES: tuple[Lane, ...] = ("instant", "interactive")
-"""What a model for this may be listed for: completing, where it is one of its own, or code actions."""
+TOLD: tuple[Lane, ...] = ("instant", "interactive")
+TRAINED: tuple[Lane, ...] = (*TOLD, "batch")
+"""The lanes in which a model is looked for. One that was trained for this and nothing else is best listed for
+`batch` alone, where nobody completes."""
 
 
 class Reader(Protocol):
@@ -67,8 +69,8 @@ class NextEditModel:
         wanted = self._config.inline.next_edit_model
         if wanted == "never" or reach == "process" or not self._prefetcher.may_spend:
             return None
-        for suits in (_trained, _told):
-            for lane in LANES:
+        for suits, lanes in ((_trained, TRAINED), (_told, TOLD)):
+            for lane in lanes:
                 ask = Ask(lane, 0, uri, language, reach)
                 course = self._fleet.ahead(ask, metered=wanted == "any", suits=suits)
                 if course is not None:
@@ -156,6 +158,7 @@ def _chat(view: Window) -> Asked:
         max_tokens=asked.max_tokens,
         language=view.language,
         path=view.path,
+        rewrites=True,
     )
 
     def written() -> tuple[str, ...] | None:

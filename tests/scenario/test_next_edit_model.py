@@ -92,7 +92,7 @@ async def test_a_chat_model_rewrites_the_window(sessions: Sessions) -> None:
 
 async def test_a_model_of_its_own_is_asked_in_its_form(sessions: Sessions) -> None:
     source = Says(f"{FOLLOWED}<|file_sep|>")
-    backend = {"kind": "openai-completions", "model": "sweep-next-edit"}
+    backend = {"kind": "openai-completions", "model": "sweep-next-edit", "lanes": ["batch"]}
     async with editing(sessions, source, backend=backend) as (editor, _):
         [edit] = await editor.edits()
         assert edit["text"] == "async "

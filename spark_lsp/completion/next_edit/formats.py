@@ -109,6 +109,25 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             (*_REGION, "<|endoftext|>", "<|im_end|>"),
             _REGION_BEGINS,
         ),
+        "mercury": Format(
+            "<|recently_viewed_code_snippets|>\n<|/recently_viewed_code_snippets|>\n\n<|current_file_content|>\n"
+            "current_file_path: {path}\n{above}<|code_to_edit|>\n{current}<|/code_to_edit|>\n{below}"
+            "<|/current_file_content|>\n\n<|edit_diff_history|>\n{edits}<|/edit_diff_history|>\n",
+            "{diff}\n",
+            "<|cursor|>",
+            ("<|/code_to_edit|>",),
+            (
+                "<|code_to_edit|>",
+                "<|/code_to_edit|>",
+                "<|current_file_content|>",
+                "<|/current_file_content|>",
+                "<|edit_diff_history|>",
+                "<|/edit_diff_history|>",
+                "<|cursor|>",
+            ),
+            r"(?:\s*```[^\n]*\n)?(?:\s*<\|code_to_edit\|>\n)?",
+            "None",
+        ),
     }
 )
 
@@ -118,6 +137,7 @@ _MODELS = (
     (r"zeta", "zeta"),
     (r"sweep.*next|next.*sweep|sweep-autocomplete", "sweep"),
     (r"instinct", "instinct"),
+    (r"mercury-(?:edit|coder)", "mercury"),
 )
 
 
@@ -159,6 +179,7 @@ def prompt(view: Window, form: str) -> Prompt:
         max_tokens=max(round(2 * size * TOKENS_PER_CHARACTER), FEWEST_TOKENS),
         language=view.language,
         path=view.path,
+        rewrites=True,
     )
 
 

@@ -160,6 +160,7 @@ def test_a_form_is_not_ended_by_the_text(form: str) -> None:
         ("zeta-2", "zeta-2"),
         ("sweepai/sweep-next-edit-1.5B", "sweep"),
         ("continuedev/instinct", "instinct"),
+        ("mercury-edit-2", "mercury"),
         ("qwen2.5-coder-7b", None),
     ],
 )
