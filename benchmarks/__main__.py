@@ -62,6 +62,10 @@ def context() -> None:
     importlib.import_module("benchmarks.context").main()
 
 
+def next_edit() -> None:
+    importlib.import_module("benchmarks.next_edit").of_packages(PACKAGES)
+
+
 TABLES: dict[str, Callable[[], None]] = {
     "overhead": overhead,
     "predictor": predictor,
@@ -70,6 +74,7 @@ TABLES: dict[str, Callable[[], None]] = {
     "editors": editors,
     "privacy": privacy,
     "context": context,
+    "next_edit": next_edit,
 }
 
 

@@ -44,6 +44,7 @@ class Prompt:
     them, as comments: it goes before `prefix` where a wire has no field for them.
     `typed` is the end of `prefix` that was left out of `rendered`, at index `typed_at`: the answer begins
     with it, and whoever listens takes it out again.
+    `rewrites`: the answer is lines of the document anew, not a text for the cursor.
     """
 
     prefix: str
@@ -59,6 +60,7 @@ class Prompt:
     lane: Lane = "instant"
     invoked: bool = False
     said: str = ""
+    rewrites: bool = False
     excerpts: tuple[Excerpt, ...] = ()
     front: str = ""
     typed: str = ""

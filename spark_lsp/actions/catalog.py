@@ -87,6 +87,9 @@ KINDS = tuple(dict.fromkeys(action.kind for action in CATALOG))
 REWRITE = Action("rewrite", "{instruction}", "refactor.rewrite", "rewrite", form="lines")
 """A free instruction: offered by no menu, run by the command `spark.rewrite`."""
 
+NEXT_EDIT = Action("next-edit", "", "", "next-edit", form="lines")
+"""How a person goes on with their edits: in no menu, asked while they look at the last one."""
+
 _HINT = re.compile(r"pass|\.\.\.|Implemented|implemented|todo!|TODO|FIXME")
 """Stands in every stub: a look at a whole block that is quick to say no."""
 

@@ -1,4 +1,5 @@
-"""Kind `mistral-fim`: `POST {base_url}/fim/completions`, for Codestral and Inception's Mercury."""
+"""Kind `mistral-fim`: `POST {base_url}/fim/completions`, for Codestral and Inception's Mercury, and
+`/edit/completions` of the latter for the next edit."""
 
 from __future__ import annotations
 
@@ -15,6 +16,9 @@ class MistralFim(OpenAICompletions):
     optional: ClassVar[tuple[str, ...]] = ("temperature", "stop")
 
     def request(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
+        if prompt.rewrites:  # one message, answered in one piece
+            asked = {"messages": [{"role": "user", "content": prompt.text}], "max_tokens": prompt.max_tokens}
+            return "/edit/completions", {"model": self.model, **asked}
         _, body = super().request(prompt)
         del body[
             "stream_options"

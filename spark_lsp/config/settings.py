@@ -90,6 +90,13 @@ class InlineSettings:
         "Offer to carry on an edit where it probably has to be repeated, to clients that ask for it.",
         workspace="less",
     )
+    next_edit_model: Literal["free", "any", "never"] = setting(
+        "free",
+        choice("free", "any", "never"),
+        "Whether a model is asked for the next edit where the text alone does not tell it: `free` those that "
+        "cost no money for each token, `any` all, `never` none. What they say counts as asked ahead: for "
+        "`prefetch.enabled` and `prefetch.tokens_per_minute`.",
+    )
     without: tuple[Mechanism, ...] = setting(
         (),
         several(choice(*MECHANISMS), f"a list of {', '.join(MECHANISMS)}"),

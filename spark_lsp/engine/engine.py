@@ -6,13 +6,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
-from spark_lsp.completion.next_edit import NextEdit
 from spark_lsp.config import BackendSettings, Config
 from spark_lsp.engine.act import Actor
 from spark_lsp.engine.actions import Actions
@@ -21,6 +20,7 @@ from spark_lsp.engine.complete import Completer
 from spark_lsp.engine.documents import Change, Open
 from spark_lsp.engine.fleet import Fleet
 from spark_lsp.engine.flights import Flights
+from spark_lsp.engine.following import EditQuery, Following, Offered
 from spark_lsp.engine.growth import Growths, Stage
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
@@ -38,6 +38,7 @@ from spark_lsp.values import Reach
 if TYPE_CHECKING:  # a server never needs it, or not from its start on
     from spark_lsp.engine.check import Checks
     from spark_lsp.engine.mend import Mender
+    from spark_lsp.engine.next_edit_model import NextEditModel
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,13 @@ class Engine:
             Actor(config, self._fleet, self._completer.prefetcher),
             self._documents.get,
             self._folder,
+            self._shown,
+        )
+        self._following = Following(
+            self._documents,
+            self.next_edits,
+            config,
+            self._next_edit_model,
             self._shown,
         )
         self._growths = Growths(self._completer, self._tasks)
@@ -211,6 +219,7 @@ class Engine:
             self._growths.end(uri)
         self._completer.configure(config)
         self._relater.configure(config.inline, self._learner)
+        self._following.configure(config)
         self.reactions.learns = self._learns
         if (before.workspace, before.privacy) != (config.workspace, config.privacy):
             self._learner.stop()
@@ -349,6 +358,7 @@ class Engine:
             else:
                 self._completer.changed(document.uri)
         self.next_edits.changed(document, before, change.range, change.text, span)
+        self._following.superseded(document.uri)
         if self.config.workspace.enabled:
             self._learner.edited(entry.path, document.lines, span)
         self.reactions.changed(document.uri, change.text, span, document.lines)
@@ -363,6 +373,7 @@ class Engine:
         self._completer.ended(uri)
         self.actions.changed(uri)
         self.next_edits.closed(uri)
+        self._following.closed(uri)
         self.reactions.closed(uri)
         self._relater.closed(uri)
         self._learner.closed(entry.path)
@@ -416,15 +427,14 @@ class Engine:
         answer = self._completer.now(query, self._place(entry))
         return None if answer is None else self._count(answer, entry, query, arrived)
 
-    def next_edit(self, uri: str, version: int, position: tuple[int, int]) -> tuple[str, NextEdit] | None:
-        """The likely next edit and its name; None where there is none, or the text is of another version.
+    def next_edit(self, query: EditQuery) -> Offered | Coroutine[Any, Any, Offered | None] | None:
+        """The likely next edit, None where there is none, or a coroutine that comes to it."""
+        return self._following.ask(query) if self.config.inline.next_edit else None
 
-        The nearest to the latest edit comes first, wherever the cursor, at `position`, is by now.
-        """
-        document = self.document(uri)
-        if document is None or document.version != version or not self.config.inline.next_edit:
-            return None
-        return self.next_edits.next(document)
+    def _next_edit_model(self, config: Config) -> NextEditModel:
+        from spark_lsp.engine.next_edit_model import NextEditModel
+
+        return NextEditModel(config, self._fleet, self._completer.prefetcher)
 
     async def complete_later(self, query: Query) -> Answer:
         """The answer after waiting for a generation. Raises nothing but CancelledError."""

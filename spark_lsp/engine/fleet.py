@@ -211,10 +211,13 @@ class Fleet:
         """Whom one would ask about this now."""
         return self.router.route(ask, time.monotonic(), self._ledger.barred(), learn=False)
 
-    def ahead(self, ask: Ask, *, metered: bool) -> Course | None:
-        """Whom to ask what nobody waits for: whoever would be asked anyway, if that is cheap there."""
+    def ahead(
+        self, ask: Ask, *, metered: bool, suits: Callable[[Backend], bool] = lambda backend: True
+    ) -> Course | None:
+        """Whom to ask what nobody waits for: whoever would be asked anyway, of those that it suits, if
+        that is cheap there."""
         route = self.route(ask)
-        name = next(iter(route.names), NAME)
+        name = next((name for name in route.names if suits(self._backends[name])), NAME)
         if not self.cheap(name, metered=metered):
             return None
         return Course(self, ask, route.only(name), [self._backends[name]], "ahead")

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
-from spark_lsp.completion.next_edit import NextEdit
+from spark_lsp.completion.next_edit.edit import NextEdit
 from spark_lsp.engine.documents import Change
+from spark_lsp.engine.following import EditQuery
 from spark_lsp.engine.query import Query
 from spark_lsp.errors import RequestError
 from spark_lsp.text import Document, character_of, column_of
@@ -266,25 +267,27 @@ def accepted_uuid(params: Any) -> tuple[str, int | None]:
 
 
 @reads_params
-def next_edit_query(params: Any) -> tuple[str, int, tuple[int, int]]:
-    """copilotInlineEdit -> (uri, version, the cursor's line and character)."""
+def next_edit_query(params: Any) -> EditQuery:
+    """copilotInlineEdit. `otherDocuments` is ours: the client takes an edit of another document than it
+    asked about."""
     document, at = params["textDocument"], params["position"]
-    return (
+    return EditQuery(
         _text(document["uri"]),
         _number(document["version"]),
         (_number(at["line"]), _number(at["character"])),
+        far=params.get("otherDocuments") is True,
     )
 
 
 def next_edit_item(name: str, edit: NextEdit, document: Document, accept: str) -> dict[str, Any]:
-    line = document.lines[edit.line]
-    start, end = (character_of(line, column, document.encoding) for column in (edit.start, edit.end))
+    start, end = (
+        {"line": line, "character": character_of(document.lines[line], column, document.encoding)}
+        for line, column in ((edit.line, edit.start), (edit.end_line, edit.end))
+    )
+    newline = document.snapshot(edit.line, 0).newline
     return {
-        "text": edit.new,
-        "range": {
-            "start": {"line": edit.line, "character": start},
-            "end": {"line": edit.line, "character": end},
-        },
+        "text": edit.new.replace("\n", newline),
+        "range": {"start": start, "end": end},
         "textDocument": {"uri": document.uri, "version": document.version},
         "command": {"title": "Accepted", "command": accept, "arguments": [name]},
     }

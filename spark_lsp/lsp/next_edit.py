@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
+from spark_lsp.engine.following import Offered
 from spark_lsp.lsp import convert
 
 if TYPE_CHECKING:
@@ -17,13 +20,15 @@ REJECT = "spark.nextEdit.reject"
 def register(server: SparkServer) -> None:
     """Answer the request, and take the two commands."""
 
-    def next_edit(params: Any) -> dict[str, Any]:
-        uri, version, position = convert.next_edit_query(params)
-        document = server.session.document(uri)
-        found = server.session.next_edit(uri, version, position)
-        if document is None or found is None:
-            return {"edits": []}
-        return {"edits": [convert.next_edit_item(*found, document, ACCEPT)]}
+    def next_edit(params: Any) -> Any:
+        found = server.session.next_edit(convert.next_edit_query(params))
+        return later(found) if isawaitable(found) else written(found)
+
+    async def later(found: Awaitable[Offered | None]) -> dict[str, Any]:
+        return written(await found)
+
+    def written(found: Offered | None) -> dict[str, Any]:
+        return {"edits": [] if found is None else [convert.next_edit_item(*found, ACCEPT)]}
 
     server.protocol.direct["textDocument/copilotInlineEdit"] = next_edit
     commands = {

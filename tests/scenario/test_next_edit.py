@@ -28,10 +28,10 @@ def other(number):
 class Editor:
     """Holds the text as an editor does, in UTF-16 units."""
 
-    def __init__(self, session: Session, text: str, language: str = "python") -> None:
+    def __init__(self, session: Session, text: str, language: str = "python", name: str = "a.txt") -> None:
         self.session = session
         self.lines = text.split("\n")
-        self.uri = session.open("a.txt", text, language)
+        self.uri = session.open(name, text, language)
 
     def replace(self, line: int, start: int, end: int, text: str) -> None:
         units = self.lines[line].encode("utf-16-le")

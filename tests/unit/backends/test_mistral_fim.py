@@ -60,3 +60,13 @@ async def test_an_unknown_field_of_the_settings_is_dropped_for_good() -> None:
             assert await text_of(asked, Prompt("a", "b")) == "return a + b"
     assert ["top_k" in body for body in server.bodies] == [True, False, False]
     assert all(body["min_tokens"] == 1 for body in server.bodies)
+
+
+async def test_lines_anew_are_asked_by_another_path_and_come_in_one_piece() -> None:
+    said = b'{"choices": [{"index": 0, "message": {"content": "return a"}, "finish_reason": "stop"}]}'
+    server = StrictServer(said, content_type="application/json")
+    async with server.listen() as url, backend(url, model="mercury-edit-2") as asked:
+        assert await text_of(asked, Prompt("p", rendered="p", rewrites=True)) == "return a"
+    message = [{"role": "user", "content": "p"}]
+    assert server.bodies == [{"model": "mercury-edit-2", "messages": message, "max_tokens": 256}]
+    assert server.paths == ["POST /v1/edit/completions"]

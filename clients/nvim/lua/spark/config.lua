@@ -6,6 +6,7 @@ local M = {}
 ---@class spark.Options
 ---@field enabled? boolean
 ---@field filetypes? table<string, boolean>
+---@field next_edit? boolean
 ---@field keymaps? boolean|spark.Keys
 
 ---@type spark.Keys
@@ -16,14 +17,17 @@ M.keys = {
   next = '<M-]>',
   previous = '<M-[>',
   dismiss = '<C-]>',
+  next_edit = '<Tab>',
+  reject_edit = '<M-BS>',
 }
 
 ---@type spark.Options
-M.options = { enabled = true, filetypes = {}, keymaps = false }
+M.options = { enabled = true, filetypes = {}, keymaps = false, next_edit = true }
 
 local kinds = {
   enabled = { 'boolean' },
   filetypes = { 'table' },
+  next_edit = { 'boolean' },
   keymaps = { 'boolean', 'table' },
 }
 

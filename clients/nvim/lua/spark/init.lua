@@ -10,6 +10,7 @@ function M.start()
   end
   started = true
   require('spark.ghost').define_colours()
+  require('spark.preview').define_colours()
   require('spark.commands').create()
   require('spark.keymaps').create_plugs()
   local group = vim.api.nvim_create_augroup('spark', {})
@@ -20,6 +21,7 @@ function M.start()
       local client = vim.lsp.get_client_by_id(event.data.client_id)
       if client and client.name == 'spark_lsp' then
         require('spark.requester').attach(client, event.buf)
+        require('spark.next_edit').attach(client, event.buf)
       end
     end,
   })
@@ -38,6 +40,7 @@ function M.start()
     desc = 'spark: the server is gone',
     callback = function(event)
       require('spark.requester').detach(event.buf, event.data.client_id)
+      require('spark.next_edit').detach(event.buf, event.data.client_id)
     end,
   })
 end
@@ -83,6 +86,18 @@ end
 ---@return boolean
 function M.dismiss()
   return require('spark.requester').dismiss()
+end
+
+--- Go to the next edit, or make it when the cursor is there. False when none is offered.
+---@return boolean
+function M.next_edit()
+  return require('spark.next_edit').take()
+end
+
+--- Turn the next edit down: it stays away.
+---@return boolean
+function M.reject_edit()
+  return require('spark.next_edit').reject()
 end
 
 --- Whether a suggestion is on the screen of the current buffer.

@@ -22,18 +22,30 @@ local actions = {
   dismiss = function()
     return require('spark').dismiss()
   end,
+  next_edit = function()
+    return require('spark').next_edit()
+  end,
+  reject_edit = function()
+    return require('spark').reject_edit()
+  end,
 }
 
-local set = {} ---@type table<string, string> action -> key
-local before = {} ---@type table<string, table> key -> what it was mapped to
+--- The next edit is shown in Normal mode, too.
+local modes = { next_edit = { 'i', 'n' }, reject_edit = { 'i', 'n' } }
+
+--- Of those that share a key the first that has something to do does it: what stands at the cursor comes first.
+local order = { 'accept', 'accept_word', 'accept_line', 'next', 'previous', 'dismiss', 'next_edit', 'reject_edit' }
+
+local set = {} ---@type table<string, table<string, true>> mode -> keys
+local before = {} ---@type table<string, table> mode and key -> what that was mapped to
 
 local function feed(keys, flags)
   api.nvim_feedkeys(api.nvim_replace_termcodes(keys, true, true, true), flags, false)
 end
 
 --- What the key did before it was ours.
-local function fall_through(key)
-  local mapping = before[key]
+local function fall_through(mode, key)
+  local mapping = before[mode .. key]
   if not mapping or vim.tbl_isempty(mapping) then
     return feed(key, 'in')
   end
@@ -55,15 +67,32 @@ local function fall_through(key)
 end
 
 local function unset()
-  for action, key in pairs(set) do
-    local mapping = before[key]
-    if mapping and not vim.tbl_isempty(mapping) then
-      vim.fn.mapset(mapping)
-    else
-      pcall(vim.keymap.del, 'i', key)
+  for mode, keys in pairs(set) do
+    for key in pairs(keys) do
+      local mapping = before[mode .. key]
+      if mapping and not vim.tbl_isempty(mapping) then
+        vim.fn.mapset(mapping)
+      else
+        pcall(vim.keymap.del, mode, key)
+      end
     end
-    set[action], before[key] = nil, nil
   end
+  set, before = {}, {}
+end
+
+local function map(mode, key, names)
+  set[mode] = set[mode] or {}
+  set[mode][key] = true
+  before[mode .. key] = vim.fn.maparg(key, mode, false, true)
+  -- Not an expression: that may not change the text, and what is typed meanwhile would come first.
+  vim.keymap.set(mode, key, function()
+    for _, name in ipairs(names) do
+      if actions[name]() then
+        return
+      end
+    end
+    fall_through(mode, key)
+  end, { desc = 'spark: ' .. names[1]:gsub('_', ' ') })
 end
 
 --- Take these keys: all usual ones for `true`, none for `false`; in a table those that are named, else the usual one.
@@ -74,16 +103,15 @@ function M.set(keymaps)
     return
   end
   local keys = vim.tbl_extend('force', require('spark.config').keys, keymaps == true and {} or keymaps)
-  for action, key in pairs(keys) do
-    if key then
-      set[action] = key
-      before[key] = vim.fn.maparg(key, 'i', false, true)
-      -- Not an expression: that may not change the text, and what is typed meanwhile would come first.
-      vim.keymap.set('i', key, function()
-        if not actions[action]() then
-          fall_through(key)
-        end
-      end, { desc = 'spark: ' .. action:gsub('_', ' ') })
+  for _, mode in ipairs({ 'i', 'n' }) do
+    local named = {} ---@type table<string, string[]>
+    for _, action in ipairs(order) do
+      if keys[action] and vim.list_contains(modes[action] or { 'i' }, mode) then
+        named[keys[action]] = vim.list_extend(named[keys[action]] or {}, { action })
+      end
+    end
+    for key, names in pairs(named) do
+      map(mode, key, names)
     end
   end
 end
@@ -92,7 +120,7 @@ end
 function M.create_plugs()
   for action, run in pairs(actions) do
     local name = ('<Plug>(spark-%s)'):format((action:gsub('_', '-')))
-    vim.keymap.set('i', name, run, { desc = 'spark: ' .. action:gsub('_', ' ') })
+    vim.keymap.set(modes[action] or 'i', name, run, { desc = 'spark: ' .. action:gsub('_', ' ') })
   end
 end
 

@@ -9,6 +9,7 @@ local snoozed_until ---@type integer?
 
 local function changed()
   require('spark.requester').reconsider()
+  require('spark.next_edit').reconsider()
   require('spark.status').changed()
 end
 
