@@ -168,7 +168,7 @@ def _ratios(kind: str, ours: Sequence[Outcome], bare: Sequence[Outcome], seed: i
                 "bare": round(fmean(theirs), 4),
                 "ratio": None if over is None else _written(over),
                 "least": least,
-                "met": over is not None and over.value >= least,
+                "met": any(mine) and sum(mine) >= least * sum(theirs),
             }
         )
     return found

@@ -39,5 +39,5 @@ def _tile(row: Report) -> str:
         + tag("span", escape(says))
         + tag("span", escape(f"at least {least}×: {met}"))
     )
-    figure = MISSING if over is None else f"{over:.2f}×"
+    figure = f"{over:.2f}×" if over is not None else "∞" if value(row, "ours") else MISSING
     return tag("div", tag("b", escape(figure)), words, class_="tile")

@@ -43,7 +43,9 @@ def _ratios(report: Report) -> Grid:
 
 def _times(row: Report) -> str:
     found, low, high = (value(row, "ratio", name) for name in ("value", "low", "high"))
-    return MISSING if found is None else f"{found:.2f}× ({low:.2f} to {high:.2f})"
+    if found is None or low is None or high is None:
+        return "∞" if value(row, "ours") else MISSING  # never right behind a plain prompt
+    return f"{found:.2f}× ({low:.2f} to {high:.2f})"
 
 
 def _models(report: Report) -> list[Grid]:

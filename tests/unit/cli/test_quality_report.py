@@ -65,6 +65,14 @@ def test_a_model_that_is_never_right_has_no_ratio() -> None:
     assert not report["ratios"][0]["met"]
 
 
+def test_what_a_plain_prompt_never_says_right_is_more_than_any_ratio() -> None:
+    found = [outcome(BARE, "mid-line", "1", "no"), outcome(OURS, "mid-line", "1", "one + two")]
+    report = report_of(found, 1)
+    assert report["ratios"][0]["ratio"] is None
+    assert report["ratios"][0]["met"]
+    assert "∞" in markdown(report)
+
+
 def test_it_is_told_whatever_it_lacks() -> None:
     report = {**report_of(OUTCOMES, 1), "left_out": ["context"], "machine": {"cores": 2}, "took_s": 60}
     for written in (markdown(report), page(report)):
