@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,25 +131,30 @@ async def _asked(
 ) -> list[Outcome]:
     """One model, or the predictor, all policies, all cases."""
     outcomes: list[Outcome] = []
+    numbers, count = itertools.count(1), sum(len(group.cases) for group in groups)
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(opened(settings)) if settings is not None else None
-        done, count = 0, sum(len(group.cases) for group in groups)
         for group in groups:
             with tempfile.TemporaryDirectory(dir=folder) as name:
-                outcomes += await _group(model, group, policies, Path(name), judged)
-            done += len(group.cases)
-            _tell(f"{PREDICTOR if model is None else model.name}: {group.name}, {done} of {count} cases")
+                answers = await stack.enter_async_context(
+                    aclosing(_group(model, group, policies, Path(name)))
+                )
+                async for outcome in answers:
+                    if not outcomes or outcomes[-1].case is not outcome.case:
+                        _tell(f"{outcome.model}: {next(numbers)} of {count}, {outcome.case.name}")
+                    outcomes.append(outcome)
+                    judged(outcome)
     return outcomes
 
 
 async def _group(
-    model: Counting | None, group: Group, names: Sequence[str], folder: Path, judged: Judged
-) -> list[Outcome]:
+    model: Counting | None, group: Group, names: Sequence[str], folder: Path
+) -> AsyncGenerator[Outcome, None]:
     """All policies, side by side over the same workspace: the server has kept what they have in common."""
     root, empty = folder / "workspace", folder / "empty"
     _write(group, root)
     empty.mkdir()
-    outcomes = []
+    who = PREDICTOR if model is None else model.model or model.name
     async with AsyncExitStack() as stack:
         asked: dict[str, Policy] = {}
         for name in names:
@@ -159,10 +165,7 @@ async def _group(
             for name, each in asked.items():
                 answered = await each.ask(case)
                 passed = await asyncio.to_thread(_passes, case, answered)
-                who = PREDICTOR if model is None else model.model or model.name
-                outcomes.append(Outcome(who, name, case, answered, score(case, answered.offered), passed))
-                judged(outcomes[-1])
-    return outcomes
+                yield Outcome(who, name, case, answered, score(case, answered.offered), passed)
 
 
 def _write(group: Group, root: Path) -> None:
