@@ -17,6 +17,8 @@ _ONLY_A_DOCSTRING = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+_LEAVES = re.compile(r"\s*(?:return|raise|break|continue)\b")
+
 
 def lead(context: Context) -> str:
     """The indentation that belongs on the cursor's line, "" where it has some, or where nothing tells it."""
@@ -30,7 +32,10 @@ def lead(context: Context) -> str:
     deeper = width_of(below) > width_of(above)
     if opens_block(above):
         return outer if deeper and above.rstrip()[-1] in "([" else inner + context.indent
-    return inner if deeper or continues(below) else outer
+    if deeper or continues(below):
+        return inner
+    # Nothing is reached behind a `return`: what is missing is the head of another block.
+    return outer.removesuffix(context.indent) if outer == inner and _LEAVES.match(above) else outer
 
 
 def _has_no_body(context: Context) -> bool:

@@ -24,6 +24,7 @@ DOCUMENTED = 'def area(\n    width: int,\n) -> int:\n    """How large.\n\n    de
             "        ",
         ),  # what is missing opens a block, too
         ("def f():\n    x = 1\n", "\n        z(x)\n", "    "),
+        ("def f():\n    if x:\n        return 1\n", "\n        return 2\n", "    "),
         ("x = call(\n", "\n        two,\n)\n", "        "),  # as deep as the other arguments
         ("fn main() {\n    let x = 1;\n", "\n    x\n}\n", "    "),
         ("fn main() {\n    if x {\n", "\n    }\n}\n", "        "),
