@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 VSCODE := clients/vscode
 VSIX := $(VSCODE)/dist/spark-lsp.vsix
 
-.PHONY: demo test check e2e e2e-vscode vsix bench bench-vscode bench-typing bench-routing bench-actions fuzz docs clean
+.PHONY: demo test check e2e e2e-vscode vsix bench bench-vscode bench-typing bench-routing bench-actions bench-quality fuzz docs clean
 
 demo: .venv/.run
 	$(BIN)/spark-lsp demo
@@ -63,6 +63,14 @@ bench-routing: .venv/.run
 DATA ?=
 bench-actions: .venv/.dev
 	$(BIN)/spark-lsp bench actions $(if $(DATA),--data $(DATA)) --report out/actions.html --report out/actions.svg --report out/actions.json
+
+# An hour for each model: MODEL is a GGUF file (needs the extra `local`), DATA human-eval-infilling's folder, SAMPLE the
+# cases of each kind. Without a MODEL the predictor alone is asked.
+MODEL ?=
+SAMPLE ?= 40
+bench-quality: .venv/.dev
+	$(BIN)/spark-lsp bench quality $(if $(MODEL),--model $(MODEL)) $(if $(DATA),--data $(DATA)) --sample $(SAMPLE) \
+		--report out/quality.html --report out/quality.svg --report out/quality.json --dump out/quality-wrong.jsonl
 
 # What is written from the settings' own definitions; a test holds them together.
 docs: .venv/.run

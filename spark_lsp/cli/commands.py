@@ -63,7 +63,7 @@ def server(
             "doctor": named,
             "config": named,
             "replay": named,
-            "bench": {"predictor": named},
+            "bench": {"predictor": named, "quality": named},
         }
         return
     if version:
@@ -380,3 +380,56 @@ def actions(
 
     options = Options(faults, data, problems, config, quick)
     raise typer.Exit(run(options, as_json=as_json, files=report or []))
+
+
+@bench.command()
+def quality(
+    as_json: AsJson = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
+        ),
+    ] = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A model in GGUF to ask; may be repeated.")
+    ] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A backend of the settings; may be repeated.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="human-eval-infilling's folder. Its tests are run.")
+    ] = None,
+    package: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="An installed package to hold out from; default: five of them."),
+    ] = None,
+    sample: Annotated[int, typer.Option(min=1, metavar="N", help="Cases of each kind.")] = 40,
+    everything: Annotated[bool, typer.Option("--all", help="All cases: hours.")] = False,
+    seed: Annotated[int, typer.Option(help="Chooses the packages, the cases and their holes.")] = 1,
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Cases of this kind only; may be repeated.")
+    ] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="This way of asking only; may be repeated.")
+    ] = None,
+    dump: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the answers that are not right, as JSON lines.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """How often a model is right behind this server, beside the same model asked by a plain prompt."""
+    from spark_lsp.cli.bench_quality import Options, run
+
+    options = Options(
+        data=data,
+        packages=tuple(package or ()),
+        models=tuple(model or ()),
+        backends=tuple(backend or ()),
+        config=config,
+        sample=0 if everything else sample,
+        seed=seed,
+        kinds=tuple(kind or ()),
+        policies=tuple(policy or ()),
+    )
+    raise typer.Exit(run(options, as_json=as_json, files=report or [], dump=dump))

@@ -8,7 +8,7 @@ only the difference.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from string import Formatter
@@ -203,11 +203,20 @@ def template_for(model: str) -> str:
     The name may be an id, a tag, a file or a path. The last part of a path is heard first, since
     the others may name another model: `codellama/finetunes/starcoder2-3b.gguf`.
     """
+    return next(_styles(model), "suffix")
+
+
+def hole_of(model: str) -> str | None:
+    """The FIM style that it was trained with, also where it does better left to right; None without any."""
+    return next((style for style in _styles(model) if style != "prefix"), None)
+
+
+def _styles(model: str) -> Iterator[str]:
+    """Of all rows that fit, the best first."""
     for name in (re.split(r"[/\\]", model)[-1], model):
         for pattern, style in _MODELS:
             if re.search(pattern, name, re.IGNORECASE):
-                return style
-    return "suffix"
+                yield style
 
 
 def render(

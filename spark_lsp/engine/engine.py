@@ -18,7 +18,7 @@ from spark_lsp.engine.actions import Actions
 from spark_lsp.engine.alternatives import alternatives
 from spark_lsp.engine.complete import Completer
 from spark_lsp.engine.documents import Change, Open
-from spark_lsp.engine.fleet import Fleet
+from spark_lsp.engine.fleet import Fleet, Make
 from spark_lsp.engine.flights import Flights
 from spark_lsp.engine.following import EditQuery, Following, Offered
 from spark_lsp.engine.growth import Growths, Stage
@@ -73,9 +73,12 @@ class Listener(Protocol):
 
 
 class Engine:
-    """Completes the documents of one client. Made on a running loop; `close` gives everything back."""
+    """Completes the documents of one client. Made on a running loop; `close` gives everything back.
 
-    def __init__(self, config: Config, listener: Listener) -> None:
+    `make` makes the backends, where not as usual: a benchmark counts what they are asked.
+    """
+
+    def __init__(self, config: Config, listener: Listener, make: Make | None = None) -> None:
         self.config = config
         self.metrics = Metrics()
         self.next_edits = NextEdits()
@@ -92,7 +95,7 @@ class Engine:
         self._found: tuple[BackendSettings, ...] = ()
         self._told: tuple[StatusKind, str] | None = None
         self._learner = Learner(config.workspace, config.privacy)
-        self._fleet = Fleet(self.metrics, listener.warn, self._tell_status)
+        self._fleet = Fleet(self.metrics, listener.warn, self._tell_status, make)
         self._memory = Memory(listener.warn)
         self._relater = Relater(
             config.inline,

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 WARM_UP = 1.0
 """Seconds that the first request of a session may wait for the HTTP library to be loaded and a connection."""
 
+Make = Callable[[BackendSettings], Backend]
+"""Makes what settings describe. Raises SparkError where they describe nothing."""
+
 Warn = Callable[[str], None]
 """Tells the user something that they can do something about."""
 
@@ -69,8 +72,15 @@ TOLD_AGAIN = 600.0
 class Fleet:
     """Every backend by name, and what is known of each. `changed` is called when one fails or is back."""
 
-    def __init__(self, metrics: Metrics, warn: Warn, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        warn: Warn,
+        changed: Callable[[], None] = lambda: None,
+        make: Make | None = None,
+    ) -> None:
         self.metrics = metrics
+        self._made_by = make
         self.router = Router()
         self._ledger = Ledger(self.router.measurements, warn)
         self._warn = warn
@@ -127,7 +137,7 @@ class Fleet:
 
     def _make(self, settings: BackendSettings) -> Backend | None:
         try:
-            return RedactingBackend(make(settings), self._redactor, lambda: self._redacts)
+            return RedactingBackend((self._made_by or make)(settings), self._redactor, lambda: self._redacts)
         except SparkError as error:
             self._warn(f"backend {settings.name!r} is left out: {error}")
             return None

@@ -11,6 +11,7 @@ from spark_lsp.completion.amount import Amount
 from spark_lsp.completion.cache import PrefixCache
 from spark_lsp.completion.context import gather, wants_lines
 from spark_lsp.completion.fit import fit
+from spark_lsp.completion.lead import lead
 from spark_lsp.completion.odds import Odds, kind_of
 from spark_lsp.completion.prompt import render, template_for
 from spark_lsp.completion.seam import behind
@@ -112,12 +113,13 @@ class Launcher:
         """What this backend is asked for a state, of whose answer so much is said."""
         fim = backend.fim or template_for(backend.model)
         reads_on = self._reads_on(backend)
-        context = behind(state.context, said)
+        led = said or (lead(state.context) if fim == "prefix" else "")
+        context = behind(state.context, led)
         context = replace(context, excerpts=self._excerpts(state.snapshot, backend))
-        # What was said ends where a token does: see `resumed`.
+        # What was said ends where a token does: see `resumed`. Indentation that leads it does not.
         heals = not said and "healing" not in self.settings.without
         prompt = render(context, fim, max_tokens=self.settings.max_tokens, reads_on=reads_on, heals=heals)
-        prompt = replace(prompt, line=state.snapshot.line + said.count("\n"), said=said)
+        prompt = replace(prompt, line=state.snapshot.line + led.count("\n"), said=led)
         # The index knows files by where they are; to others that would tell the user's name, and more.
         return replace(prompt, path=path) if backend.name == NAME else prompt
 

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from spark_lsp.cli.actions.sandbox import failure
+from spark_lsp.cli.sandbox import failure
 
 
 def main(tests: str, file: str, text: str) -> int:

@@ -15,8 +15,8 @@ from spark_lsp.cli.actions.humaneval import problems
 from spark_lsp.cli.actions.models import named_in
 from spark_lsp.cli.actions.page import page
 from spark_lsp.cli.actions.plots import picture
-from spark_lsp.cli.actions.sandbox import failure
 from spark_lsp.cli.actions.tables import grids, markdown
+from spark_lsp.cli.sandbox import failure
 from spark_lsp.errors import UsageError
 
 PROBLEM = {
