@@ -37,6 +37,8 @@ def fit(suggestion: Suggestion, snapshot: Snapshot, hit: Hit) -> Offer | None:
     if not text:
         return None
     text, absorbed = _meet_rest_of_line(text, snapshot)
+    if _opens_before(text, snapshot.line_after[absorbed:].strip()):
+        return None
     new = _visible(text) - _visible(snapshot.line_after[:absorbed])
     if new < (1 if hit == "typed_through" else LEAST_VISIBLE):
         return None
@@ -117,6 +119,11 @@ def _meet_rest_of_line(text: str, snapshot: Snapshot) -> tuple[str, int]:
         text = text[:end].rstrip()
         absorbed, _ = _best_overlap(text, rest, line_before, language)
     return _over_lines(text, rest[absorbed:].lstrip(), line_before), absorbed
+
+
+def _opens_before(text: str, remaining: str) -> bool:
+    """Whether a block is opened in front of real text, which is not what the block was opened for."""
+    return text.endswith("{") and remaining[:1].strip("})];,") != ""
 
 
 def _over_lines(text: str, remaining: str, line_before: str) -> str:

@@ -242,6 +242,7 @@ RULES: dict[str, tuple[object, str, object]] = {
     "one-line": (sys.modules[__name__], "gather", _always_several_lines),
     "out-of-sight": (closers, "_out_of_sight", lambda context: False),
     "over-lines": (fit, "_over_lines", lambda text, remaining, line_before: text),
+    "opens-before-text": (fit, "_opens_before", lambda text, remaining: False),
     "overlap": (fit, "_overlaps", _no_overlap),
     "overlap-end": (fit, "_ENDS", frozenset()),
     "overlap-in-word": (fit, "_stands_in_word", lambda line_before, rest: False),
