@@ -347,6 +347,9 @@ def test_a_file_of_fifty_thousand_lines(newest: str, place: Place, backend: Back
 
 
 def test_the_built_in_client_shows_and_takes_them_too(newest: str, place: Place, backend: Backend) -> None:
+    # It asks once, and can show no more of an answer than what it is given then: all of it, however late.
+    whole = {"deadline_ms": 10_000, "without": ["pieces"]}
+    place.settings(backend.url, prefetch={"enabled": False}, inline=whole)
     with editor(newest, place) as nvim:
         nvim.namespace = "nvim.lsp.inline_completion"
         nvim.lua(
