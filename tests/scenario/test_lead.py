@@ -24,7 +24,8 @@ class Continuing:
 
     def answer(self, prefix: str, suffix: str) -> str:
         self.asked.append(prefix)
-        return self._answer if prefix.endswith("    ") else "def other():\n    pass\n"
+        # The last blank of an indentation is left out of a prompt: it belongs to the word.
+        return self._answer if prefix.endswith("   ") else "def other():\n    pass\n"
 
 
 @pytest.mark.parametrize(
