@@ -155,7 +155,7 @@ def test_tokens_in_the_users_text_are_no_tokens(fim: str, data: st.DataObject) -
     words = st.lists(st.sampled_from([*sorted(halves), "x", " ", "\n"]), max_size=6).map("".join)
     before, after, path = data.draw(words), data.draw(words), data.draw(words)
     sent, empty = (
-        f"{prompt.prefix}{prompt.suffix}" if prompt.rendered is None else prompt.rendered
+        f"{prompt.prefix}\0{prompt.suffix}" if prompt.rendered is None else prompt.rendered
         for prompt in (asked(fim, before, after, path), asked(fim, "", "", ""))
     )
     if fim == "codestral":  # the text may end in a line end, and the stop string begins with one
