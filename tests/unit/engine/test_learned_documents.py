@@ -11,7 +11,7 @@ from spark_lsp.workspace.live import LONGEST, Live
 from spark_lsp.workspace.tokens import Vocabulary
 
 LIMIT = 1_000
-PATH = "/work/a.py"
+PATH = "/project/a.py"
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ PATH = "/work/a.py"
 )
 async def test_a_document_is_followed(text: str, followed: bool) -> None:
     learner = Learner(WorkspaceSettings(max_file_bytes=LIMIT), PrivacySettings())
-    document = Document("file:///work/a.py", text)
+    document = Document("file:///project/a.py", text)
     learner.opened(PATH, document)
     assert (learner.index.live(PATH) is not None) == followed
     for _ in range(EDITS_AT_ONCE):  # so many are taken in at once
