@@ -221,16 +221,15 @@ class Engine:
         for uri in self._documents:
             self._growths.end(uri)
         self._completer.configure(config)
-        self._relater.configure(config.inline, self._learner)
         self._following.configure(config)
         self.reactions.learns = self._learns
         if (before.workspace, before.privacy) != (config.workspace, config.privacy):
             self._learner.stop()
             self._learner = Learner(config.workspace, config.privacy)
-            self._relater.configure(config.inline, self._learner)
             for entry in self._documents.values():
                 self._learner.opened(entry.path, entry.document)
             self.set_folders(self._folders)
+        self._relater.configure(config.inline, self._learner)
         async with self._configuring:
             await self.actions.configure(config)
             await self._remember()

@@ -6,43 +6,20 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
+from spark_lsp.backends.around import Around
 from spark_lsp.backends.base import Backend
 from spark_lsp.privacy.mask import Restorer
 from spark_lsp.privacy.redact import Redacted, Redactor
-from spark_lsp.values import Delta, Lane, Prompt
+from spark_lsp.values import Delta, Prompt
 
 
-class RedactingBackend:
+class RedactingBackend(Around):
     """Asks `backend` without the secrets, and gives them back in its answer, where `redacts` says so."""
 
     def __init__(self, backend: Backend, redactor: Redactor, redacts: Callable[[], bool]) -> None:
-        self.asked = backend
+        super().__init__(backend)
         self._redactor = redactor
         self._redacts = redacts
-
-    @property
-    def name(self) -> str:
-        return self.asked.name
-
-    @property
-    def model(self) -> str:
-        return self.asked.model
-
-    @property
-    def fim(self) -> str:
-        return self.asked.fim
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return self.asked.lanes
-
-    @property
-    def server(self) -> str:
-        return self.asked.server
-
-    @property
-    def local(self) -> bool:
-        return self.asked.local
 
     def redact(self, prompt: Prompt) -> Redacted:
         """What is sent for this prompt."""
@@ -57,12 +34,6 @@ class RedactingBackend:
                     text = restorer.feed(delta.text, last=delta.finish is not None)
                     delta = replace(delta, text=text)
                 yield delta
-
-    async def connect(self, *, anew: bool = False) -> None:
-        await self.asked.connect(anew=anew)
-
-    async def models(self) -> tuple[str, ...]:
-        return await self.asked.models()
 
     async def prefill(self, prompt: Prompt) -> None:
         await self.asked.prefill(self.redact(prompt).prompt)

@@ -7,12 +7,13 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spark_lsp.backends.around import Around
 from spark_lsp.backends.base import Backend
 from spark_lsp.backends.registry import make
 from spark_lsp.cli.files import settings_in_force
 from spark_lsp.config import BackendSettings
 from spark_lsp.errors import BackendError, UsageError
-from spark_lsp.values import Delta, Lane, Prompt
+from spark_lsp.values import Delta, Prompt
 
 PREDICTOR = "workspace"
 
@@ -34,38 +35,14 @@ class Count:
     error: str = ""
 
 
-class Counting:
+class Counting(Around):
     """A backend that many ask and that nobody of them closes. `open` are the streams that go on."""
 
     def __init__(self, settings: BackendSettings, asked: Backend) -> None:
         self.settings = settings
-        self.asked = asked
+        super().__init__(asked)
         self.open = 0
         self._count = Count()
-
-    @property
-    def name(self) -> str:
-        return self.asked.name
-
-    @property
-    def model(self) -> str:
-        return self.asked.model
-
-    @property
-    def fim(self) -> str:
-        return self.asked.fim
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return self.asked.lanes
-
-    @property
-    def server(self) -> str:
-        return self.asked.server
-
-    @property
-    def local(self) -> bool:
-        return self.asked.local
 
     def taken(self) -> Count:
         """What was counted until now; from here on it begins again."""
@@ -92,12 +69,6 @@ class Counting:
             raise
         finally:
             self.open -= 1
-
-    async def connect(self, *, anew: bool = False) -> None:
-        await self.asked.connect(anew=anew)
-
-    async def models(self) -> tuple[str, ...]:
-        return await self.asked.models()
 
     async def prefill(self, prompt: Prompt) -> None:
         await self.asked.prefill(prompt)
