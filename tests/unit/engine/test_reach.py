@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from spark_lsp.actions.catalog import Range
 from spark_lsp.config import BackendSettings, Config, PrivacySettings, WorkspaceSettings
+from spark_lsp.engine import act
+from spark_lsp.engine.actions import Asked
 from spark_lsp.engine.engine import Engine
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.query import Query
-from spark_lsp.values import Reach
+from spark_lsp.values import Diagnostic, Reach
+from tests.scenario.conftest import until
 from tests.unit.engine.test_idling import Nobody
 
 
@@ -55,5 +59,27 @@ async def test_who_asks_before_the_folders_are_known_is_answered(twice: bool, tm
         if twice:
             session.set_folders([tmp_path, tmp_path.parent])
         assert (await asking).hit == "network"
+    finally:
+        await session.close()
+
+
+async def test_a_cursor_that_rests_before_the_folders_are_known_is_worked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor that opens where something is wrong asks once."""
+    monkeypatch.setattr(act, "RESTING", 0.0)
+    config = Config(
+        backends=(BackendSettings(name="a", kind="fake"),), workspace=WorkspaceSettings(enabled=False)
+    )
+    session = Engine(config, Nobody())
+    try:
+        uri = (tmp_path / "a.py").as_uri()
+        session.open(uri, str(tmp_path / "a.py"), "x = y\n", language="python", version=1, encoding="utf-16")
+        wrong = Diagnostic(0, 4, 0, 5, "Undefined name `y`", "F821", "Ruff")
+        session.actions.listed(Asked(uri, Range(0, 0, selected=False), (wrong,), automatic=True))
+        await asyncio.sleep(0.05)
+        assert session.metrics.backend("a").requests == 0
+        await session.start([tmp_path])
+        await until(lambda: session.metrics.backend("a").requests > 0)
     finally:
         await session.close()
