@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_lsp.completion.cache import PrefixCache
-from spark_lsp.config import BackendSettings, Config
+from spark_lsp.config import Config
 from spark_lsp.engine.act import Actor
 from spark_lsp.engine.actions import Actions
 from spark_lsp.engine.alternatives import alternatives
@@ -21,6 +20,7 @@ from spark_lsp.engine.documents import Change, Open
 from spark_lsp.engine.fleet import Fleet, Make
 from spark_lsp.engine.flights import Flights
 from spark_lsp.engine.following import EditQuery, Following, Offered
+from spark_lsp.engine.found import Found
 from spark_lsp.engine.growth import Growths, Stage
 from spark_lsp.engine.learn import Learner
 from spark_lsp.engine.memory import Memory
@@ -45,9 +45,6 @@ log = logging.getLogger(__name__)
 SETTLING = 0.3
 """Seconds that changes on disk are gathered for before they are read."""
 
-
-LOOKING_AGAIN = 60.0
-"""Seconds after which coming to a document looks for backends again."""
 
 RESTORED_AT_ONCE = 20
 """Suggestions from the store: half a millisecond of the loop's time."""
@@ -90,9 +87,7 @@ class Engine:
         self._configuring = asyncio.Lock()
         self._changed_files: set[Path] = set()
         self._learning: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._looked_at = 0.0
-        self._found: tuple[BackendSettings, ...] = ()
+        self._found = Found(config, self._tasks, self._use_found)
         self._told: tuple[StatusKind, str] | None = None
         self._learner = Learner(config.workspace, config.privacy)
         self._fleet = Fleet(self.metrics, listener.warn, self._tell_status, make)
@@ -146,10 +141,7 @@ class Engine:
         await self._fleet.configure(self.config, self._learner)
         await self._remember()
         self.set_folders(folders)
-        if self._finds_backends:
-            self._looking = self._tasks.start(self._discover(), "discover")
-        else:
-            self._tasks.start(self._fleet.connect(), "connect")
+        self._reach_backends()
         self._tell_status()
 
     async def _remember(self) -> None:
@@ -158,33 +150,20 @@ class Engine:
         self.reactions.odds = self._completer.prefetcher.odds = odds
         self.reactions.gate = self._completer.gate = gate
 
-    @property
-    def _finds_backends(self) -> bool:
-        return not self.config.backends and self.config.routing.discover
+    def _reach_backends(self) -> None:
+        if self._found.wanted:
+            self._found.look()
+        else:
+            self._tasks.start(self._fleet.connect(), "connect")
 
-    async def _discover(self) -> None:
-        """Use the backends that are found by themselves: a server may have been started, or have gone."""
-        # Imported when it is needed: what it brings would cost the server's start 15 ms.
-        from spark_lsp.backends.discovery import discover
-
-        self._looked_at = time.monotonic()
-        found = await discover(os.environ)
-        if not self._finds_backends:
-            return  # the settings changed meanwhile
-        self._found = tuple(one.settings for one in found)
-        await self._fleet.configure(self._in_force, self._learner)
+    async def _use_found(self) -> None:
+        await self._fleet.configure(self._found.in_force, self._learner)
         self._tell_status()
         await self._fleet.connect()
 
-    @property
-    def _in_force(self) -> Config:
-        """The settings, with the backends that were found where they name none."""
-        return replace(self.config, backends=self._found) if self._finds_backends else self.config
-
     async def discovered(self) -> None:
         """Wait until backends have been looked for and are connected, if they are looked for at all."""
-        if self._looking is not None:
-            await asyncio.wait([self._looking])
+        await self._found.looked()
 
     def set_folders(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
@@ -218,6 +197,7 @@ class Engine:
         if config == self.config:
             return
         before, self.config = self.config, config
+        self._found.config = config
         for uri in self._documents:
             self._growths.end(uri)
         self._completer.configure(config)
@@ -233,11 +213,8 @@ class Engine:
         async with self._configuring:
             await self.actions.configure(config)
             await self._remember()
-            await self._fleet.configure(self._in_force, self._learner)
-        if self._finds_backends:
-            self._looking = self._tasks.start(self._discover(), "discover")
-        else:
-            self._tasks.start(self._fleet.connect(), "connect")
+            await self._fleet.configure(self._found.in_force, self._learner)
+        self._reach_backends()
         self._tell_status()
 
     async def close(self) -> None:
@@ -276,8 +253,7 @@ class Engine:
 
     def focused(self) -> None:
         """The user comes to a document, perhaps from starting a server."""
-        if self._finds_backends and time.monotonic() - self._looked_at > LOOKING_AGAIN:
-            self._looking = self._tasks.start(self._discover(), "discover")
+        self._found.look_again()
 
     async def _restore(self, entry: Open, uri: str, language: str) -> None:
         if await entry.known_reach() == "process":
