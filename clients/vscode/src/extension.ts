@@ -7,7 +7,7 @@ import { SECTION, Settings } from './settings';
 import { Snooze } from './snooze';
 import { StatusItem } from './status';
 
-let server: Server | undefined;
+let end: (() => Promise<void>) | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
   const began = performance.now();
@@ -16,11 +16,14 @@ export function activate(context: vscode.ExtensionContext): void {
   const snooze = new Snooze();
   const status = new StatusItem();
   const running = new Server(Environment.of(context), settings, snooze, log);
-  server = running;
+  end = async () => {
+    await running.stop();
+    // Not with the subscriptions: VS Code disposes of them while this waits, and what the server says last throws then.
+    log.dispose();
+  };
   const show = (): void => status.show(running.state, snooze.until);
   const reports = new Reports(running, settings, context.globalStorageUri.fsPath);
   context.subscriptions.push(
-    log,
     snooze,
     status,
     running,
@@ -41,5 +44,5 @@ export function activate(context: vscode.ExtensionContext): void {
 }
 
 export async function deactivate(): Promise<void> {
-  await server?.stop();
+  await end?.();
 }
