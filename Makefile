@@ -1,8 +1,8 @@
 # Each target does its own set-up into .venv; nothing outside this folder is touched.
 PYTHON ?= python3
 BIN := .venv/bin
-# How many tests run at a time: more are quicker, but some of them tell silence from slowness.
-TESTERS ?= 1
+# How many files of tests run at a time: more are quicker, but some of them tell silence from slowness.
+TESTERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 VSCODE := clients/vscode
@@ -14,7 +14,7 @@ demo: .venv/.run
 	$(BIN)/spark-lsp demo
 
 test: .venv/.dev
-	$(BIN)/pytest --numprocesses $(TESTERS)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -22,10 +22,10 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-e2e: .venv/.e2e .venv/e2e/.litellm .venv/e2e/.nvim tests/e2e/node_modules
-	$(BIN)/pytest tests/e2e --ignore tests/e2e/test_vscode.py --timeout 300
+e2e: .venv/.e2e .venv/e2e/.litellm .venv/e2e/.nvim tests/e2e/node_modules .venv/e2e/.code-server .venv/e2e/.chromium $(VSIX)
+	$(BIN)/pytest tests/e2e --numprocesses $(TESTERS) --dist loadfile --timeout 300
 
-# VS Code in a browser: apart, since it installs chromium with apt where there is none, and takes six minutes.
+# VS Code alone, in a browser: chromium comes with apt where there is none.
 e2e-vscode: .venv/.dev tests/e2e/node_modules .venv/e2e/.code-server .venv/e2e/.chromium $(VSIX)
 	$(BIN)/pytest tests/e2e/test_vscode.py --timeout 300
 

@@ -23,11 +23,11 @@ from tests.e2e.vscode import (
     CodeServer,
     Future,
     Window,
+    below,
     code_server,
     command_line,
-    descendants,
-    is_zombie,
     servers_of,
+    state,
 )
 
 FLOOR = Path(__file__).parent / "vscode_floor"
@@ -162,7 +162,7 @@ def report_memory(vscode: CodeServer, folder: Path, bare: float) -> None:
         window.focus()
         session(window)
         host = memory(extension_host(vscode))
-        [server] = [pid for pid in servers_of(vscode.pid) if not is_zombie(pid)]
+        [server] = [pid for pid in servers_of(vscode.pid) if state(pid) != "Z"]
         own = memory(server)
     print(f"memory: extension host {host:.0f} MB, {bare:.0f} MB without us; server {own:.0f} MB")
     print(f"        together {host - bare + own:.0f} MB")
@@ -175,7 +175,7 @@ def session(window: Window) -> None:
 
 
 def extension_host(vscode: CodeServer) -> int:
-    [pid] = [pid for pid in descendants(vscode.pid) if b"--type=extensionHost" in command_line(pid)]
+    [pid] = below(vscode.pid, lambda process: b"--type=extensionHost" in command_line(process))
     return pid
 
 

@@ -313,13 +313,13 @@ def test_what_lies_in_a_workspace_is_run_only_when_it_is_trusted(
 
 
 def test_snoozing_and_switching_off(vscode: CodeServer, future: Future, workspace: Path) -> None:
-    vscode.settings(**only(future, inline__multiline="never"))
+    vscode.settings(user=VERBATIM, **only(future, inline__multiline="never"))
     with vscode.window("menu", workspace, "new.py") as window:
         ready(window)
         window.type(text="def total(")
-        window.until("ghost", "prices")
+        window.until("ghost", "-> float:")
         window.press(key="Tab")
-        window.until("ghost", "prices: list", absent=True)
+        window.until("ghost", "-> float:", absent=True)
         window.until("status", "tokens/s")
         window.clickStatus()
         entries = window.menu()
@@ -331,15 +331,15 @@ def test_snoozing_and_switching_off(vscode: CodeServer, future: Future, workspac
         asked = future.stats()["requests"]
         window.focus()
         window.press(key="End")
-        window.type(text=" -> flo")
+        window.type(text="\n    result = ")
         window.shot("snoozed")
         window.clickStatus()
         window.pick(text="End the snooze")
         window.until("status", "oracle")
         assert future.stats()["requests"] == asked
         window.focus()
-        window.type(text="a")
-        window.until("ghost", "t:")
+        window.type(text="0")
+        window.until("ghost", ".0")
         window.clickStatus()
         window.pick(text="Switch off")
         window.until("status", "spark: off")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ class CodeServer:
         finally:
             window.close()
             self._open -= 1
-        eventually(lambda: len(self.servers()) <= self._open, self.servers)
+        eventually(lambda: len(self.servers()) <= self._open, lambda: told(self.servers()))
 
     def servers(self) -> list[int]:
         """The processes of the server, of all windows."""
@@ -218,6 +218,8 @@ def code_server(folder: Path, extensions: Sequence[Path] = (VSIX,)) -> Iterator[
         assert installed.returncode == 0, installed.stdout + installed.stderr
     command = [*common, "--auth", "none", "--bind-addr", f"127.0.0.1:{port}"]
     command += ["--disable-telemetry", "--disable-update-check"]
+    # On a loaded machine a window may be gone before its goodbye is sent. Else it is waited for 3 hours then.
+    command += ["--reconnection-grace-time", "20"]
     url = f"http://127.0.0.1:{port}"
     with (
         running(command, folder / "code-server.log", environment) as process,
@@ -257,17 +259,26 @@ def write(file: Path, content: object) -> None:
     file.write_text(json.dumps(content))
 
 
-def servers_of(code_server: int) -> list[int]:
-    """The processes of spark-lsp that have been started under code-server, zombies included."""
-    return [pid for pid in descendants(code_server) if b"spark_lsp" in command_line(pid) or is_zombie(pid)]
+def servers_of(process: int) -> list[int]:
+    """The processes of spark-lsp below one, zombies included; not what they start, which for a moment looks
+    like them."""
+    return below(process, lambda child: b"spark_lsp" in command_line(child) or state(child) == "Z")
 
 
-def descendants(pid: int) -> list[int]:
-    """Of Linux's /proc."""
+def below(process: int, wanted: Callable[[int], bool]) -> list[int]:
+    """The wanted of the processes that it started, and that those did which are not wanted."""
     found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *descendants(child)]
+    for child in children(process):
+        found += [child] if wanted(child) else below(child, wanted)
+    return found
+
+
+def children(process: int) -> list[int]:
+    """Of Linux's /proc; none of one that has ended."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
     return found
 
 
@@ -278,8 +289,14 @@ def command_line(pid: int) -> bytes:
         return b""
 
 
-def is_zombie(pid: int) -> bool:
+def told(pids: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Their states and command lines."""
+    return [(pid, state(pid), command_line(pid).replace(b"\0", b" ").decode()) for pid in pids]
+
+
+def state(pid: int) -> str:
+    """`S` asleep, `Z` a zombie, and so on; nothing for a process that is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return ""

@@ -45,14 +45,14 @@ function instrument() {
       }
       seen.last = now;
     };
-    // What one change of the page does in steps nobody sees: a look is behind the frame that shows it.
-    const painted = new MessageChannel();
+    // What one change of the page does in steps nobody sees: a look is behind the frame that shows it,
+    // and before the next key, also where keys come faster than they are drawn.
     let waiting = false;
-    painted.port1.onmessage = () => { waiting = false; look(); };
+    const painted = () => { waiting = false; look(); };
     const changed = () => {
       if (!waiting) {
         waiting = true;
-        requestAnimationFrame(() => painted.port2.postMessage(null));
+        requestAnimationFrame(() => scheduler.postTask(painted, { priority: 'user-blocking' }));
       }
     };
     new MutationObserver(changed).observe(editor(), { subtree: true, childList: true, characterData: true, attributes: true });
@@ -107,7 +107,8 @@ const methods = {
   async type({ text, delay = 0 }, page) {
     await page.keyboard.type(text, { delay });
   },
-  // Real keys, without waiting for what each of them does: `type` takes three round trips for each.
+  // Real keys, without waiting for what each of them does: `type` takes three round trips for each. At a blank all
+  // that is to be done is done first, so that a slow machine is not seen at the end alone.
   async rattle({ text, delay }, page) {
     const session = await page.context().newCDPSession(page);
     for (const character of text) {
@@ -118,6 +119,9 @@ const methods = {
         session.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key }),
       ];
       await Promise.all([...sent, new Promise((resolve) => setTimeout(resolve, delay))]);
+      if (character === ' ') {
+        await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => scheduler.postTask(resolve))));
+      }
     }
     await session.detach();
   },
