@@ -46,6 +46,11 @@ end
 return { text, vim.api.nvim_win_get_cursor(0) }
 """
 
+BUILT_IN_LOOKS = """
+local keys = vim.api.nvim_get_autocmds({ event = 'InsertLeave', buffer = 0 })
+return vim.iter(keys):any(function(one) return (one.group_name or ''):find('inline_completion') ~= nil end)
+"""
+
 CELLS = """
 local rows = {}
 for row = 0, vim.o.lines - 1 do
@@ -236,6 +241,10 @@ class Neovim:
             )
             time.sleep(0.005)
         return seen
+
+    def until_built_in_looks(self) -> None:
+        """The built-in requester misses the keys of the moment between the server's attaching and its own."""
+        self.until(lambda: self.lua(BUILT_IN_LOOKS), "the built-in requester looks at the buffer")
 
     def until_ghost(self, text: str) -> None:
         self.until(lambda: self.ghost() == text, f"ghost text {text!r}")

@@ -346,12 +346,6 @@ def test_a_file_of_fifty_thousand_lines(newest: str, place: Place, backend: Back
     assert path.read_text() == filler + DONE
 
 
-LOOKS = """
-local keys = vim.api.nvim_get_autocmds({ event = 'InsertLeave', buffer = 0 })
-return vim.iter(keys):any(function(one) return (one.group_name or ''):find('inline_completion') ~= nil end)
-"""
-
-
 def test_the_built_in_client_shows_and_takes_them_too(newest: str, place: Place, backend: Backend) -> None:
     # It asks once, and can show no more of an answer than what it is given then: all of it, however late.
     whole = {"deadline_ms": 10_000, "without": ["pieces"]}
@@ -364,8 +358,7 @@ def test_the_built_in_client_shows_and_takes_them_too(newest: str, place: Place,
             place.server(),
         )
         path = nvim.edit("shop.py", START)
-        # It looks at a buffer from a moment after the server is attached to it, and misses the keys before.
-        nvim.until(lambda: nvim.lua(LOOKS), "the built-in requester looks at the buffer")
+        nvim.until_built_in_looks()
         nvim.type(TO_THE_BLANK_LINE)
         nvim.until_ghost(GHOST)
         # It takes a range that it was told once: Neovim's issue 36529. So nothing is typed in between.
