@@ -81,7 +81,7 @@ AFTER_THE_END = b"data: " + b"x" * 2 * NARROW
 @example([b'data: {"stop":true,"content":""}\n\n', AFTER_THE_END], NARROW)
 @example([b'{"a":' * 5_000], LIMIT)  # deeper than a parser goes
 @example([b'data: {"error":{"code":"' + b"9" * 5_000 + b'"}}\n\n'], LIMIT)  # longer than an int is read
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_readers(kind: str, decoder: type[Decoder], chunks: list[bytes], limit: int) -> None:
     limited = partial(decoder, limit)
     check_decoder(limited, chunks)
@@ -90,7 +90,6 @@ def test_readers(kind: str, decoder: type[Decoder], chunks: list[bytes], limit: 
 
 @given(st.sampled_from([302, 400, 401, 404, 422, 429, 498, 503]), made | st.binary() | objects)
 @example(422, b'{"detail":[{"loc":["body","\\n' + b"x" * 2_000 + b'"],"msg":"no"}]}')
-@settings(deadline=None)
 def test_refusals(status: int, body: bytes) -> None:
     check_refusal(status, body)
 

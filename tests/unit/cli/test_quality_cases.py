@@ -57,7 +57,7 @@ def total_{number}(shop_{number}, items_{number}):
 PACKAGE_OF_SIX = Package("shop", "1.0", {PurePosixPath(f"shop/m{n}.py"): module(n) for n in range(6)})
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(most=st.integers(0, 6), seed=st.integers(0, 50))
 def test_what_is_held_out_is_in_no_workspace(most: int, seed: int) -> None:
     groups = packages.groups([PACKAGE_OF_SIX], most, seed)
@@ -81,7 +81,7 @@ def test_what_is_held_out_is_in_no_workspace(most: int, seed: int) -> None:
                 assert not any(case.truth in text for text in group.files.values())
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 200))
 def test_where_the_cursor_stands(seed: int) -> None:
     for group in packages.groups([PACKAGE_OF_SIX], 0, seed):

@@ -103,7 +103,7 @@ def test_a_share_is_within_its_interval(flags: list[bool]) -> None:
     assert more.high - more.low <= found.high - found.low + 1e-9
 
 
-@settings(deadline=None, max_examples=20)  # thousands of samples for each
+@settings(max_examples=20)  # thousands of samples for each
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=20))
 def test_figures_of_the_same_answers(values: list[float]) -> None:
     found = mean(values, "seed")

@@ -227,7 +227,7 @@ STRANGE: list[Any] = [
 ]
 
 
-@settings(deadline=None, max_examples=40)  # each writes the whole report in all its forms
+@settings(max_examples=40)  # each writes the whole report in all its forms
 @given(
     st.lists(st.tuples(st.sampled_from(anywhere(SMALL)), st.sampled_from(STRANGE)), min_size=1, max_size=6)
 )

@@ -31,7 +31,7 @@ SEEDS = st.integers(0, 10_000)
 NAMES = ("a", "b", "c")
 
 
-@settings(max_examples=5, deadline=None)  # each is 236 questions
+@settings(max_examples=5)  # each is 236 questions
 @given(SEEDS)
 def test_the_servers_know_the_answer_to_every_question(seed: int) -> None:
     source = Oracle(documents(seed))
@@ -48,7 +48,7 @@ def test_a_useful_text_has_a_whole_line_that_is_not_blank() -> None:
     assert {text: useful(text) for text in cases} == cases
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SEEDS, st.integers(1, 400))
 def test_a_script_is_drawn_by_its_seed_and_keeps_its_shape(seed: int, requests: int) -> None:
     script = drawn(seed, requests)
@@ -147,7 +147,7 @@ def test_best_by_mean_remembers_all_its_life() -> None:
     assert FAILED > 1
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SEEDS)
 def test_the_oracle_never_asks_one_that_would_fail(seed: int) -> None:
     script = drawn(seed, 600)

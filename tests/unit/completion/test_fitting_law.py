@@ -13,7 +13,7 @@ KNOWN = sources()
 
 
 # Derandomized: what is left of one in some thousands of the holes is found by hand, not on somebody's push.
-@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@settings(max_examples=150, derandomize=True, database=None)
 @given(st.data())
 def test_a_file_that_parsed_still_parses(data: st.DataObject) -> None:
     case = case_of(KNOWN, lambda below: data.draw(st.integers(0, below - 1)))

@@ -233,5 +233,5 @@ class Leases(RuleBasedStateMachine):
         self.loop.close()
 
 
-Leases.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+Leases.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 test_any_order_of_events = Leases.TestCase
