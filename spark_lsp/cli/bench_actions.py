@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -18,9 +16,9 @@ from spark_lsp.cli.actions.catalogue import MODES, Shop, real, scripted, shop_of
 from spark_lsp.cli.actions.models import Named, named_in
 from spark_lsp.cli.bench_overhead import isolated
 from spark_lsp.cli.faults import FOLDER, planted
-from spark_lsp.cli.report import check_files, tell
+from spark_lsp.cli.reports.machine import busy_and_total, busy_since, machine
+from spark_lsp.cli.reports.output import check_files, tell
 from spark_lsp.cli.routing.figures import targets
-from spark_lsp.cli.typing.processes import busy_and_total, busy_since
 
 QUICK_STEP = 8
 """Of the planted faults a quick run tries one in so many."""
@@ -96,12 +94,7 @@ async def measure(options: Options, folder: Path) -> dict[str, Any]:
     report["counts"] = _counts(report)
     report["targets"] = targets(LIMITS, {**_figures(report), **report["counts"]})
     report["took_s"] = round(time.monotonic() - started, 1)
-    report["machine"] = {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": sys.platform,
-        "busy": busy,
-    }
+    report["machine"] = machine(busy)
     return report
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -22,9 +20,9 @@ from spark_lsp.cli.quality.figures import Outcome, report_of
 from spark_lsp.cli.quality.measures import applied, score, taken
 from spark_lsp.cli.quality.models import PREDICTOR, Counting, named, opened
 from spark_lsp.cli.quality.policies import Answered, Policy, names, policy
-from spark_lsp.cli.report import check_files, tell
+from spark_lsp.cli.reports.machine import busy_and_total, busy_since, machine
+from spark_lsp.cli.reports.output import check_files, tell
 from spark_lsp.cli.sandbox import failure
-from spark_lsp.cli.typing.processes import busy_and_total, busy_since
 from spark_lsp.config import BackendSettings
 from spark_lsp.errors import UsageError
 
@@ -102,12 +100,7 @@ async def measure(options: Options, folder: Path, judged: Judged) -> dict[str, A
         "left_out": untold,
         **report_of(outcomes, options.seed),
         "took_s": round(time.monotonic() - started, 1),
-        "machine": {
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "system": sys.platform,
-            "busy": busy_since(before),
-        },
+        "machine": machine(busy_since(before)),
     }
 
 

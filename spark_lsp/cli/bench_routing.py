@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -13,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_lsp.cli.report import check_files, tell
+from spark_lsp.cli.reports.machine import busy_and_total, busy_since, machine
+from spark_lsp.cli.reports.output import check_files, tell
 from spark_lsp.cli.routing.figures import report_of, targets
 from spark_lsp.cli.routing.policies import OURS, POLICIES
-from spark_lsp.cli.typing.processes import busy_and_total, busy_since
 
 REQUESTS, QUICK_REQUESTS = 2_000, 180
 """Of the scripted fleet."""
@@ -82,12 +80,7 @@ def measure(options: Options) -> dict[str, Any]:
     report["rehearsed"] = _rehearsed(options)
     report["simulated"] = _simulated(options)
     report["took_s"] = round(time.monotonic() - started, 1)
-    report["machine"] = {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": sys.platform,
-        "busy": busy,
-    }
+    report["machine"] = machine(busy)
     return report
 
 

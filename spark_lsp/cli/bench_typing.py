@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -15,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from spark_lsp.cli.bench_overhead import isolated
-from spark_lsp.cli.report import check_files, tell
+from spark_lsp.cli.reports.figures import quantiles
+from spark_lsp.cli.reports.machine import busy_and_total, busy_since, machine
+from spark_lsp.cli.reports.output import check_files, tell
 from spark_lsp.cli.typing import corpus
 from spark_lsp.cli.typing.batch import run_all
 from spark_lsp.cli.typing.bound import bound
-from spark_lsp.cli.typing.figures import figures, quantiles
-from spark_lsp.cli.typing.processes import busy_and_total, busy_since
+from spark_lsp.cli.typing.figures import figures
 from spark_lsp.cli.typing.profiles import (
     EDITORS,
     NAIVE,
@@ -97,7 +95,7 @@ async def measure(options: Options, folder: Path) -> dict[str, Any]:
     busy = busy_since(before)
     records += await run_all([plan for plan in plans if plan.faults], folder, environment, starting=4)
     report = report_of(options, records, time.monotonic() - started)
-    return report | {"machine": {**report["machine"], "busy": busy}}
+    return report | {"machine": machine(busy)}
 
 
 # --- what is run
@@ -173,7 +171,6 @@ def report_of(options: Options, records: Sequence[Record], took: float) -> dict[
     return {
         "seed": options.seed,
         "keys": sum(record.keys for record in records),
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": sys.platform},
         "took_s": round(took, 1),
         "profiles": [
             _profile(profile, wrong, some)

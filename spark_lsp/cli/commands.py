@@ -25,6 +25,14 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A settings file, over your own.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Reports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write it, too: .html a page with plots, .svg its picture, .md, .json.",
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -292,12 +300,7 @@ def predictor(
 @bench.command()
 def typing(
     as_json: AsJson = False,
-    report: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
-        ),
-    ] = None,
+    report: Reports = None,
     profile: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A backend to imitate; may be repeated.")
     ] = None,
@@ -324,12 +327,7 @@ def typing(
 @bench.command()
 def routing(
     as_json: AsJson = False,
-    report: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
-        ),
-    ] = None,
+    report: Reports = None,
     seed: Annotated[int, typer.Option(help="Draws the speeds, the times and the luck.")] = 1,
     quick: Annotated[
         bool, typer.Option("--quick", help="In half a minute, less exact, and not all of it.")
@@ -354,12 +352,7 @@ def routing(
 @bench.command()
 def actions(
     as_json: AsJson = False,
-    report: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
-        ),
-    ] = None,
+    report: Reports = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -385,12 +378,7 @@ def actions(
 @bench.command()
 def quality(
     as_json: AsJson = False,
-    report: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Write it, too: .html a page with plots, .svg its picture, .md, .json."
-        ),
-    ] = None,
+    report: Reports = None,
     model: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A model in GGUF to ask; may be repeated.")
     ] = None,

@@ -18,8 +18,8 @@ from spark_lsp.cli.actions import told
 from spark_lsp.cli.actions.editor import Editor, Fixed, chat, editing
 from spark_lsp.cli.actions.models import Named
 from spark_lsp.cli.faults import Planted
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.cli.sandbox import failure
-from spark_lsp.cli.typing.figures import quantiles
 from spark_lsp.config import Config, parse
 from spark_lsp.engine.check import Checks
 from spark_lsp.values import Diagnostic

@@ -15,7 +15,7 @@ from spark_lsp.actions.checkers import Checker
 from spark_lsp.actions.edits import changes
 from spark_lsp.cli.actions.catalogue import Shop, settings_of
 from spark_lsp.cli.faults import Planted
-from spark_lsp.cli.typing.figures import quantiles
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.engine.check import Checks
 from spark_lsp.engine.judge import Judge
 from spark_lsp.engine.order import Order

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from spark_lsp.cli.actions.plots import plots
 from spark_lsp.cli.actions.tables import conditions, grids
-from spark_lsp.cli.typing.page import all_figures, paragraph, section, whole
-from spark_lsp.cli.typing.reading import Report, number, rows, value
-from spark_lsp.cli.typing.svg import escape, tag
+from spark_lsp.cli.reports.page import all_figures, paragraph, section, tiles, whole
+from spark_lsp.cli.reports.reading import Report
+from spark_lsp.cli.reports.svg import escape, tag
 
 TITLE = "spark-lsp: fixes that are right before they are offered"
 
@@ -21,17 +21,4 @@ def page(report: Report) -> str:
     """The whole page."""
     head = [tag("h1", escape(TITLE)), "\n", paragraph(EXPLAINED), paragraph(conditions(report), "about")]
     sections = [section(plot, None if index else "lead") for index, plot in enumerate(plots(report))]
-    return whole(TITLE, "".join([*head, *_tiles(report), *sections, *all_figures(grids(report))]))
-
-
-def _tiles(report: Report) -> list[str]:
-    """What it is held to, at a glance."""
-    found = [_tile(row) for row in rows(report, "targets")]
-    return [tag("div", *found, class_="tiles"), "\n"] if found else []
-
-
-def _tile(row: Report) -> str:
-    met = "met" if row.get("met") else "missed"
-    limit = f"at most {number(value(row, 'most'))}: {met}"
-    words = tag("span", escape(str(row.get("says")))) + tag("span", escape(limit))
-    return tag("div", tag("b", escape(number(value(row, "value")))), words, class_="tile")
+    return whole(TITLE, "".join([*head, *tiles(report), *sections, *all_figures(grids(report))]))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spark_lsp.cli.typing.reading import Report, number, rows, value
-from spark_lsp.cli.typing.svg import NAMES, WIDTH, Plot, bar, drawing, label, legend, stacked
+from spark_lsp.cli.reports.reading import Report, number, rows, value
+from spark_lsp.cli.reports.svg import NAMES, WIDTH, Plot, bar, drawing, label, legend, stacked
 
 PARTS = (("verified", "ours"), ("unverified", "speculative"), ("refused", "naive"))
 """What becomes of a fault, and its colour."""

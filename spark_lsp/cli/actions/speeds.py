@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from statistics import median
 from typing import IO, Any
@@ -17,10 +16,10 @@ import orjson
 from spark_lsp.backends.fake_edits import Edits
 from spark_lsp.backends.fake_http import FakeServer
 from spark_lsp.backends.oracle import tokens
+from spark_lsp.cli import fake_process
 from spark_lsp.cli.actions.catalogue import Shop
 from spark_lsp.cli.actions.editor import QUICK_FIX, Editor, chat, editing
-from spark_lsp.cli.typing.figures import quantiles
-from spark_lsp.cli.typing.model import FAKE
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.cli.typing.profiles import PROFILES
 from spark_lsp.errors import SparkError
 from spark_lsp.values import Diagnostic
@@ -258,26 +257,9 @@ async def _streamed(url: str, body: Mapping[str, Any]) -> tuple[float, float]:
         writer.close()
 
 
-@asynccontextmanager
-async def serving(
+def serving(
     oracle: Path, ttft: float, rate: float, environment: Mapping[str, str], log: IO[bytes] | None
-) -> AsyncIterator[str]:
-    """The URL of a fake server in a process of its own that gives right edits."""
+) -> AbstractAsyncContextManager[str]:
+    """The URL of a fake server that gives right edits."""
     options = {"--oracle": oracle, "--ttft": ttft, "--rate": rate, "--edits": "right"}
-    process = await asyncio.create_subprocess_exec(
-        *FAKE,
-        *(str(word) for option in options.items() for word in option),
-        env=dict(environment),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=log or sys.stderr,
-    )
-    try:
-        assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
-        if not line.startswith("listening on "):
-            raise SparkError("the fake server does not start")
-        yield line.split()[-1]
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+    return fake_process.serving(options, environment, log)

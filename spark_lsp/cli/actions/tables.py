@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from spark_lsp.cli.typing.reading import Report, inside, number, part, percent, rows, value
-from spark_lsp.cli.typing.tables import Grid, table, written
+from spark_lsp.cli.reports.grid import Grid, table, written
+from spark_lsp.cli.reports.reading import Report, inside, number, part, percent, rows, value
 
 COUNTS = ("faults", "fixed", "verified", "unverified", "refused", "verified_and_wrong", "outside", "calls")
 HEADINGS = (

@@ -11,7 +11,7 @@ from spark_lsp.cli.quality.case import INFILLING, KINDS, LINES, Case
 from spark_lsp.cli.quality.measures import Estimate, Score, difference, mean, ratio, share
 from spark_lsp.cli.quality.models import PREDICTOR
 from spark_lsp.cli.quality.policies import BARE, OURS, Answered, names
-from spark_lsp.cli.typing.figures import quantiles
+from spark_lsp.cli.reports.figures import quantiles
 
 ALL_LINES, ALL_INFILLING = "lines", "infilling"
 TOGETHER = {ALL_LINES: LINES, ALL_INFILLING: INFILLING}

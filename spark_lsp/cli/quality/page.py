@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from spark_lsp.cli.quality.plots import plots
 from spark_lsp.cli.quality.tables import conditions, grids
-from spark_lsp.cli.typing.page import all_figures, paragraph, section, whole
-from spark_lsp.cli.typing.reading import MISSING, Report, percent, rows, value
-from spark_lsp.cli.typing.svg import escape, tag
+from spark_lsp.cli.reports.page import all_figures, paragraph, section, whole
+from spark_lsp.cli.reports.reading import MISSING, Report, percent, rows, value
+from spark_lsp.cli.reports.svg import escape, tag
 
 TITLE = "spark-lsp: right more often with the same model"
 

@@ -8,8 +8,8 @@ from spark_lsp.cli.quality.case import INFILLING, PACKAGE
 from spark_lsp.cli.quality.figures import ALL_INFILLING, ALL_LINES
 from spark_lsp.cli.quality.policies import BARE, HOLE, OURS
 from spark_lsp.cli.quality.tables import models
-from spark_lsp.cli.typing.reading import Report, number, percent, rows, value
-from spark_lsp.cli.typing.svg import (
+from spark_lsp.cli.reports.reading import Report, number, percent, rows, value
+from spark_lsp.cli.reports.svg import (
     NAMES,
     WIDTH,
     Plot,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from spark_lsp.cli.typing.reading import MISSING, Report, inside, number, percent, rows, value
-from spark_lsp.cli.typing.tables import Grid, table, written
+from spark_lsp.cli.reports.grid import Grid, table, written
+from spark_lsp.cli.reports.reading import MISSING, Report, inside, number, percent, rows, value
 
 
 def tables(report: Report) -> list[Table]:

@@ -6,7 +6,7 @@ import time
 from random import Random
 from typing import Any
 
-from spark_lsp.cli.typing.figures import quantiles
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.routing.route import Ask, Entrant, Policy
 from spark_lsp.routing.router import Router
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.cli.routing.play import Outcome, Run
 from spark_lsp.cli.routing.policies import ORACLE, OURS, TURNS
 from spark_lsp.cli.routing.script import ARRIVALS, Event, Script
 from spark_lsp.cli.routing.stage import Sent
-from spark_lsp.cli.typing.figures import quantiles
 
 BINS = 66
 """Parts that the time of a script is cut into, where its course is shown."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spark_lsp.cli.routing.policies import FIRST, MEAN, ORACLE, OURS, RANDOM, TURNS
-from spark_lsp.cli.routing.tables import policy_of
-from spark_lsp.cli.typing.reading import Report, number, part, ratio, rows, value
-from spark_lsp.cli.typing.svg import (
+from spark_lsp.cli.reports.reading import Report, number, part, ratio, rows, value
+from spark_lsp.cli.reports.svg import (
     NAMES,
     WIDTH,
     Plot,
@@ -25,6 +23,8 @@ from spark_lsp.cli.typing.svg import (
     stacked,
     tag,
 )
+from spark_lsp.cli.routing.policies import FIRST, MEAN, ORACLE, OURS, RANDOM, TURNS
+from spark_lsp.cli.routing.tables import policy_of
 
 COLOURS = {
     OURS: "ours",

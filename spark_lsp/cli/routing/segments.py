@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,12 +12,13 @@ from random import Random
 from typing import Any
 
 from spark_lsp.backends.oracle import tokens
+from spark_lsp.cli import fake_process
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.cli.routing.ours import Ours
 from spark_lsp.cli.routing.play import prompt_of, right
 from spark_lsp.cli.routing.questions import Question, documents, questions
-from spark_lsp.cli.typing.figures import quantiles
 from spark_lsp.config import BackendSettings
-from spark_lsp.errors import BackendError, SparkError
+from spark_lsp.errors import BackendError
 
 FIXES, QUICK_FIXES = 200, 12
 AT_ONCE = 8
@@ -152,22 +151,7 @@ class _Batch:
         return replace(question, suffix="", answer=text[place:])
 
 
-@asynccontextmanager
-async def _served(slots: int, seed: int, folder: Path) -> AsyncIterator[str]:
-    """The URL of a fake server in a process of its own. Raises SparkError when it does not start."""
+def _served(slots: int, seed: int, folder: Path) -> AbstractAsyncContextManager[str]:
+    """The URL of a fake server."""
     options = {"--oracle": folder, "--slots": slots, "--ttft": TTFT, "--rate": RATE, "--jitter": 0.01}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "spark_lsp", "fake-server", "--seed", str(seed)),
-        *(str(word) for option in options.items() for word in option),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
-        if not line.startswith("listening on "):
-            raise SparkError("the fake server does not start")
-        yield line.split()[-1]
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+    return fake_process.serving({**options, "--seed": seed})

@@ -11,13 +11,13 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.cli.routing.clients import LOST, Ordinary, Ours
 from spark_lsp.cli.routing.market import KnowingAll, Market
 from spark_lsp.cli.routing.policies import ORACLE, OURS, POLICIES, oracle_of, ordinary
 from spark_lsp.cli.routing.rehearsal import Rehearsal
 from spark_lsp.cli.routing.script import LINE, drawn
 from spark_lsp.cli.routing.world import World
-from spark_lsp.cli.typing.figures import quantiles
 
 BACKENDS, ARRIVALS = 50, 100.0
 """How many there are to choose from, and requests a second."""

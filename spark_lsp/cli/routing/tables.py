@@ -6,19 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from spark_lsp.cli.reports.grid import Grid, table, written
+from spark_lsp.cli.reports.reading import MISSING, Report, inside, number, part, percent, ratio, rows, value
 from spark_lsp.cli.routing.policies import ORACLE, OURS
-from spark_lsp.cli.typing.reading import (
-    MISSING,
-    Report,
-    inside,
-    number,
-    part,
-    percent,
-    ratio,
-    rows,
-    value,
-)
-from spark_lsp.cli.typing.tables import Grid, table, written
 
 SHARES = frozenset({"hedged", "extra_tokens"})
 """Targets that are a part of something."""

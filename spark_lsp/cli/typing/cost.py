@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from spark_lsp.cli.typing.reading import PAIR, Report, name_of, number, rows, run_of, value
-from spark_lsp.cli.typing.svg import Plot, bar, drawing, label, legend, moved, scale_of
+from spark_lsp.cli.reports.reading import Report, number, rows, value
+from spark_lsp.cli.reports.svg import Plot, bar, drawing, label, legend, moved, scale_of
+from spark_lsp.cli.typing.reading import PAIR, name_of, run_of
 
 COSTS = (
     ("requests per 100 keys", "{} requests per 100 keys", ("requests_per_100_keys",)),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any
 
+from spark_lsp.cli.reports.figures import quantiles
 from spark_lsp.cli.typing.record import Record, State
 
 EDGES = (1, 2, 5, 10, 20, 50, 100, 150, 200, 300, 400, 600, 1_000, inf)
@@ -58,12 +59,6 @@ def figures(records: Sequence[Record]) -> dict[str, Any]:
         "flicker": counts["flicker"],
         "agreement": agreement(records),
     }
-
-
-def quantiles(values: Iterable[float], *shares: int) -> dict[str, float | None]:
-    """{p50, p95} or those asked for, by nearest rank; None for each when there is no value."""
-    ordered = sorted(values)
-    return {f"p{share}": _quantile(ordered, share) for share in shares or (50, 95)}
 
 
 def agreement(records: Sequence[Record]) -> dict[str, float]:
@@ -123,12 +118,6 @@ def _after_accepts(states: Sequence[State]) -> float | None:
 
 def _soon(state: State) -> bool:
     return state.wait is not None and state.wait <= SOON
-
-
-def _quantile(ordered: Sequence[float], share: int) -> float | None:
-    if not ordered:
-        return None
-    return round(ordered[min(len(ordered) - 1, len(ordered) * share // 100)], 3)
 
 
 def _sum(values: Iterable[int]) -> int:

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
+from spark_lsp.cli import fake_process
 from spark_lsp.cli.typing.record import Event, Plan
-from spark_lsp.errors import SparkError
-
-FAKE = (sys.executable, "-P", "-m", "spark_lsp", "fake-server")
 
 SETTLING = 3.0
 """Seconds that the streams of the last keys may go on for, before all is counted."""
 
 
-@asynccontextmanager
-async def serving(
+def serving(
     plan: Plan, folder: Path, environment: Mapping[str, str], log: IO[bytes] | None
-) -> AsyncIterator[str]:
-    """The URL of a fake server for this session alone. Raises SparkError when it does not start.
-
-    It is a process of its own, whose work is not in our measurements, and knows the modules in `folder`.
-    """
+) -> AbstractAsyncContextManager[str]:
+    """The URL of a fake server for this session alone, which knows the modules in `folder`."""
     profile = plan.profile
     options = {
         "--oracle": folder,
@@ -41,20 +33,7 @@ async def serving(
         "--wrong": plan.wrong,
         "--seed": plan.seed,
     }
-    words = [str(word) for option in options.items() for word in option]
-    process = await asyncio.create_subprocess_exec(
-        *FAKE, *words, env=dict(environment), stdout=asyncio.subprocess.PIPE, stderr=log
-    )
-    assert process.stdout is not None
-    try:
-        line = (await process.stdout.readline()).decode()
-        if not line.startswith("listening on "):
-            raise SparkError("the fake server does not start")
-        yield line.split()[-1]
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+    return fake_process.serving(options, environment, log)
 
 
 async def settled(url: str) -> dict[str, Any]:

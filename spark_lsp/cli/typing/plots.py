@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from spark_lsp.cli.reports.reading import Report
+from spark_lsp.cli.reports.svg import Plot, stacked
 from spark_lsp.cli.typing.cost import cost
-from spark_lsp.cli.typing.reading import Report, editors
+from spark_lsp.cli.typing.reading import editors
 from spark_lsp.cli.typing.speed import distribution, headline
-from spark_lsp.cli.typing.svg import Plot, stacked
 from spark_lsp.cli.typing.timeline import timeline
 from spark_lsp.cli.typing.worth import mechanisms, wrong_answers
 

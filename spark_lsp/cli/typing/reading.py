@@ -1,15 +1,13 @@
-"""How a report of typing is read: figures by path, runs by policy and editor, numbers for people."""
+"""How a report of typing is read: runs by policy and editor, and their waits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-Report = Mapping[str, Any]
-"""The JSON object of `bench typing`, or a part of it. Any figure of it may be missing."""
+from spark_lsp.cli.reports.reading import MISSING, OURS, Report, amount_of, number, percent, rows, value
 
-OURS, NAIVE = "spark-lsp", "naive"
+NAIVE = "naive"
 
 PAIR = ((OURS, "ours"), (NAIVE, "naive"))
 """The two policies that stand beside each other everywhere, and their colours."""
@@ -19,40 +17,8 @@ EDITORS = {"vscode": "VS Code", "neovim": "Neovim"}
 HITS = ("typed_through", "cached", "speculative", "flight", "workspace", "network")
 """Where a suggestion came from, the nearest first."""
 
-MISSING = "–"
-
 SOON = 20
 """Milliseconds within which an answer seems to have been there already."""
-
-
-def value(data: Any, *path: str) -> float | None:
-    """The number at `path`, None where there is none or it is not finite."""
-    return _amount(inside(data, *path))
-
-
-def _amount(found: Any) -> float | None:
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-        return None
-    return found
-
-
-def inside(data: Any, *path: str) -> Any:
-    """What is at `path`, None where nothing is."""
-    for name in path:
-        data = data.get(name) if isinstance(data, Mapping) else None
-    return data
-
-
-def part(data: Any, name: str) -> Report:
-    """The object called `name`, empty where there is none."""
-    found = inside(data, name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def rows(data: Any, *path: str) -> list[Report]:
-    """The list of objects at `path`, empty where there is none."""
-    found = inside(data, *path)
-    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list | tuple) else []
 
 
 def name_of(profile: Report) -> str:
@@ -83,10 +49,6 @@ def speed(run: Report) -> float | None:
     return 0.0 if value(run, "tokens_taken") == 0 else value(run, "perceived_tokens_per_s")
 
 
-def ratio(upper: float | None, lower: float | None) -> float | None:
-    return upper / lower if upper is not None and lower else None
-
-
 def total(runs: Iterable[Report], name: str) -> int | None:
     """The sum of one count over those runs that have it, None where none has."""
     counts = [count for run in runs if (count := value(run, name)) is not None]
@@ -100,8 +62,8 @@ def histogram(run: Report) -> list[tuple[float, float]]:
     for pair in pairs if isinstance(pairs, list | tuple) else ():
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             continue
-        so_far += _amount(pair[1]) or 0
-        found.append((_amount(pair[0]) or math.inf, min(so_far, 1.0)))
+        so_far += amount_of(pair[1]) or 0
+        found.append((amount_of(pair[0]) or math.inf, min(so_far, 1.0)))
     return sorted(found) if so_far > 0 else []
 
 
@@ -140,26 +102,6 @@ def world(profile: Report) -> list[str]:
 
 def counted(count: int, noun: str) -> str:
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
-
-
-def number(amount: float | None) -> str:
-    """With as many digits as mean something: three, or all of those before the point."""
-    if amount is None:
-        return MISSING
-    if math.isinf(amount):
-        return "∞"
-    if amount == int(amount) or abs(amount) >= 100:
-        return f"{amount:,.0f}"
-    if abs(amount) >= 10:
-        return f"{amount:.1f}"
-    return f"{amount:.2f}" if abs(amount) >= 0.1 else f"{amount:.2g}"
-
-
-def percent(share: float | None) -> str:
-    if share is None:
-        return MISSING
-    amount = share * 100
-    return f"{amount:.1f}%" if 0 < amount < 10 and amount != int(amount) else f"{amount:.0f}%"
 
 
 def times(amount: float | None) -> str:

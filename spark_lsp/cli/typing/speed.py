@@ -5,26 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from spark_lsp.cli.typing.reading import (
-    PAIR,
-    SOON,
-    Report,
-    editor_name,
-    editors,
-    histogram,
-    name_of,
-    number,
-    percent,
-    ratio,
-    rows,
-    run_of,
-    speed,
-    times,
-    value,
-    within,
-    world,
-)
-from spark_lsp.cli.typing.svg import (
+from spark_lsp.cli.reports.reading import Report, number, percent, ratio, rows, value
+from spark_lsp.cli.reports.svg import (
     NAMES,
     WIDTH,
     Plot,
@@ -40,6 +22,19 @@ from spark_lsp.cli.typing.svg import (
     moved,
     room,
     scale_of,
+)
+from spark_lsp.cli.typing.reading import (
+    PAIR,
+    SOON,
+    editor_name,
+    editors,
+    histogram,
+    name_of,
+    run_of,
+    speed,
+    times,
+    within,
+    world,
 )
 
 

@@ -6,20 +6,8 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from spark_lsp.cli.typing.reading import (
-    HITS,
-    NAIVE,
-    OURS,
-    Report,
-    counted,
-    hit_name,
-    hits,
-    number,
-    part,
-    rows,
-    value,
-)
-from spark_lsp.cli.typing.svg import (
+from spark_lsp.cli.reports.reading import OURS, Report, number, part, rows, value
+from spark_lsp.cli.reports.svg import (
     WIDTH,
     Plot,
     Scale,
@@ -34,6 +22,7 @@ from spark_lsp.cli.typing.svg import (
     tag,
     width_of,
 )
+from spark_lsp.cli.typing.reading import HITS, NAIVE, counted, hit_name, hits
 
 LONGEST = 30_000
 """Milliseconds of a session that are drawn: more of them could not be told apart."""

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spark_lsp.cli.typing.reading import (
-    OURS,
-    PAIR,
-    Report,
-    name_of,
-    number,
-    percent,
-    ratio,
-    rows,
-    speed,
-    value,
-)
-from spark_lsp.cli.typing.svg import (
+from spark_lsp.cli.reports.reading import OURS, Report, number, percent, ratio, rows, value
+from spark_lsp.cli.reports.svg import (
     NAMES,
     WIDTH,
     Plot,
@@ -31,6 +20,7 @@ from spark_lsp.cli.typing.svg import (
     moved,
     scale_of,
 )
+from spark_lsp.cli.typing.reading import PAIR, name_of, speed
 
 
 def mechanisms(report: Report, editor: str | None = None, most: int | None = None) -> Plot | None:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from spark_lsp.cli.typing import page, plots, reading, svg, tables
+from spark_lsp.cli.reports import reading, svg
+from spark_lsp.cli.typing import page, plots, tables
 from tests.unit.cli.reports import Reader, anywhere, put, well_formed
 
 EDGES = (1, 2, 5, 10, 20, 50, 100, 150, 200, 300, 400, 600, 1000, float("inf"))
@@ -199,7 +200,7 @@ HOSTILE = "</svg><script>x</script>&\"'\x00\x1b\ud800|[red]\n"
 STRANGE: list[Any] = [None, 0, -1, 1e-300, 1e300, float("inf"), float("nan"), True, "", HOSTILE, [], {}]
 
 
-@settings(deadline=None, max_examples=40)  # each writes the whole report in five ways
+@settings(max_examples=40)  # each writes the whole report in five ways
 @given(
     st.lists(st.tuples(st.sampled_from(anywhere(SMALL)), st.sampled_from(STRANGE)), min_size=1, max_size=6)
 )
