@@ -179,9 +179,10 @@ def split_prompt(prompt: str) -> tuple[str, str]:
         end = prompt.rfind(middle) if middle else len(prompt)
         if end < max(start, hole):
             continue
-        prefix = prompt[start + len(before) : hole if start < hole else end]
-        suffix = prompt[hole + len(after) : end if start < hole else start]
-        return prefix, suffix
+        if start < hole:  # the cursor's line may stand behind both, as the beginning of the answer
+            prefix = prompt[start + len(before) : hole] + prompt[end + len(middle) :]
+            return prefix, prompt[hole + len(after) : end]
+        return prompt[start + len(before) : end], prompt[hole + len(after) : start]
     return prompt, ""
 
 

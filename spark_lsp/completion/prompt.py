@@ -59,6 +59,20 @@ class Template:
         texts = (literal.strip() for literal, _, _, _ in Formatter().parse(self.form))
         return tuple(text for text in texts if text)
 
+    def around(self, front: str, before: str, after: str, path: str) -> tuple[str, str]:
+        """The prompt, cut where `before` ends.
+
+        Where the text after the cursor would stand behind the text before it, the cursor's line goes behind
+        both, as the beginning of the answer: a server reads the same until that line ends, and a model
+        goes on from where its tokens are.
+        """
+        form, _, rest = self.form.partition("{prefix}")
+        begun, ended = form.format(front=front, suffix=after, path=path), rest.format(suffix=after)
+        if "{suffix}" not in rest:
+            return begun + before, ended
+        above = before.rfind("\n") + 1
+        return begun + before[:above] + ended + before[above:], ""
+
     @cached_property
     def ends(self) -> tuple[str, ...]:
         """What ends an answer, the most useful first. A FIM model that begins another hole is through too."""
@@ -246,9 +260,8 @@ def render(
     if template.form:
         if heals and not template.instructions:
             typed = half_typed(before)
-        form, _, rest = template.form.partition("{prefix}")
-        begun = form.format(front=front, suffix=after, path=path) + before[: len(before) - len(typed)]
-        rendered = begun + rest.format(suffix=after)
+        begun, ended = template.around(front, before[: len(before) - len(typed)], after, path)
+        rendered = begun + ended
     # A chat model may begin with a line end, or a fence: the trimmer finds the end of its first line.
     one_line = () if context.multiline or reads_on or template.instructions else ("\n",)
     return Prompt(

@@ -62,8 +62,7 @@ class Redactor:
         if rendered is not None:
             parts = _parts(prompt, rendered)
             rendered = "".join(
-                clean.get(part, part) if side is None else prefix if side == "prefix" else suffix
-                for side, part in parts
+                clean.get(part, part) if side is None else masked[side] for side, part in parts
             )
         redacted = replace(
             prompt,
@@ -133,18 +132,22 @@ def _outside(prompt: Prompt) -> list[str]:
     return [text for text in dict.fromkeys(told) if text]
 
 
-def _parts(prompt: Prompt, rendered: str) -> list[tuple[str | None, str]]:
-    """The rendered prompt cut into the prefix, the suffix, and what stands around them."""
-    parts: list[tuple[str | None, str]] = [(None, rendered)]
-    sides = [("prefix", prompt.prefix), ("suffix", prompt.suffix)]
-    for side, text in sorted(sides, key=lambda one: len(one[1]), reverse=True):
-        for index, (taken, part) in enumerate(parts):
+def _parts(prompt: Prompt, rendered: str) -> list[tuple[slice | None, str]]:
+    """The rendered prompt cut into the text on both sides of the cursor, as slices of it all, and what stands
+    around that. The cursor's line may stand apart from the lines above it."""
+    around, cut = prompt.prefix + prompt.suffix, len(prompt.prefix)
+    line = cut if prompt.prefix in rendered else prompt.prefix.rfind("\n") + 1
+    parts: list[tuple[slice | None, str]] = [(None, rendered)]
+    sides = [slice(0, line), slice(line, cut), slice(cut, len(around))]
+    for side in sorted(sides, key=lambda one: one.stop - one.start, reverse=True):
+        text = around[side]
+        for index, (taken, part) in reversed(list(enumerate(parts))):
             if taken is not None or not text:
                 continue
             at = part.rfind(text)
             if at >= 0:
-                around = [(None, part[:at]), (side, text), (None, part[at + len(text) :])]
-                parts[index : index + 1] = [one for one in around if one[1]]
+                cut_up = [(None, part[:at]), (side, text), (None, part[at + len(text) :])]
+                parts[index : index + 1] = [one for one in cut_up if one[1]]
                 break
     return parts
 

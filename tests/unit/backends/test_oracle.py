@@ -96,11 +96,15 @@ def test_between_two_parts_of_a_file_it_says_what_is_missing(start: int, end: in
 @pytest.mark.parametrize(
     "name", [name for name, template in TEMPLATES.items() if "{suffix}" in template.form]
 )
-@pytest.mark.parametrize(("prefix", "suffix"), [("a(", ")\nb"), ("", ""), (" x ", "\n"), ("[PREFIX", "fim")])
+@pytest.mark.parametrize(
+    ("prefix", "suffix"), [("a(", ")\nb"), ("", ""), (" x ", "\n"), ("[PREFIX", "fim"), ("a\n b", "")]
+)
 def test_every_template_is_read_back(name: str, prefix: str, suffix: str) -> None:
-    form = TEMPLATES[name].form
-    assert split_prompt(form.format(front="", prefix=prefix, suffix=suffix, path="a.py")) == (prefix, suffix)
-    told = split_prompt(form.format(front="told\n", prefix=prefix, suffix=suffix, path="a.py"))
+    template = TEMPLATES[name]
+    plain = template.form.format(front="", prefix=prefix, suffix=suffix, path="a.py")
+    assert split_prompt(plain) == (prefix, suffix)
+    assert split_prompt("".join(template.around("", prefix, suffix, "a.py"))) == (prefix, suffix)
+    told = split_prompt("".join(template.around("told\n", prefix, suffix, "a.py")))
     assert told in ((prefix, suffix), (f"told\n{prefix}", suffix))
 
 

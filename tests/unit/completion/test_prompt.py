@@ -21,24 +21,24 @@ from spark_lsp.completion.prompt import (
 from spark_lsp.values import Excerpt, Prompt
 
 RENDERED = {
-    "starcoder": "<fim_prefix>BEFORE<fim_suffix>AFTER<fim_middle>",
-    "codellama": "<PRE> BEFORE <SUF>AFTER <MID>",
-    "deepseek": "<｜fim▁begin｜>BEFORE<｜fim▁hole｜>AFTER<｜fim▁end｜>",
-    "qwen": "<|fim_prefix|>BEFORE<|fim_suffix|>AFTER<|fim_middle|>",
-    "codegemma": "<|fim_prefix|>BEFORE<|fim_suffix|>AFTER<|fim_middle|>",
-    "codestral": "[SUFFIX]AFTER[PREFIX]BEFORE",
-    "granite": "<|fim_prefix|>BEFORE<|fim_suffix|>AFTER<|fim_middle|>",
-    "mellum": "<filename>src/a.py\n<fim_suffix>AFTER<fim_prefix>BEFORE<fim_middle>",
-    "seed-coder": "<[fim-suffix]>AFTER<[fim-prefix]>BEFORE<[fim-middle]>",
-    "glm": "<|code_prefix|>BEFORE<|code_suffix|>AFTER<|code_middle|>",
-    "prefix": "BEFORE",
+    "starcoder": "<fim_prefix>ABOVE\n<fim_suffix>AFTER<fim_middle>LINE",
+    "codellama": "<PRE> ABOVE\n <SUF>AFTER <MID>LINE",
+    "deepseek": "<｜fim▁begin｜>ABOVE\n<｜fim▁hole｜>AFTER<｜fim▁end｜>LINE",
+    "qwen": "<|fim_prefix|>ABOVE\n<|fim_suffix|>AFTER<|fim_middle|>LINE",
+    "codegemma": "<|fim_prefix|>ABOVE\n<|fim_suffix|>AFTER<|fim_middle|>LINE",
+    "codestral": "[SUFFIX]AFTER[PREFIX]ABOVE\nLINE",
+    "granite": "<|fim_prefix|>ABOVE\n<|fim_suffix|>AFTER<|fim_middle|>LINE",
+    "mellum": "<filename>src/a.py\n<fim_suffix>AFTER<fim_prefix>ABOVE\nLINE<fim_middle>",
+    "seed-coder": "<[fim-suffix]>AFTER<[fim-prefix]>ABOVE\nLINE<[fim-middle]>",
+    "glm": "<|code_prefix|>ABOVE\n<|code_suffix|>AFTER<|code_middle|>LINE",
+    "prefix": "ABOVE\nLINE",
     "suffix": None,
-    "chat": "File: src/a.py\n<after-cursor>AFTER</after-cursor>\n<before-cursor>BEFORE</before-cursor>\n"
+    "chat": "File: src/a.py\n<after-cursor>AFTER</after-cursor>\n<before-cursor>ABOVE\nLINE</before-cursor>\n"
     f"Language: python. {SEVERAL_LINES}",
 }
 
 
-def context(before: str = "BEFORE", after: str = "AFTER", *, multiline: bool = True) -> Context:
+def context(before: str = "ABOVE\nLINE", after: str = "AFTER", *, multiline: bool = True) -> Context:
     return Context("file:///src/a.py", "src/a.py", "python", before, after, multiline=multiline)
 
 
@@ -46,7 +46,7 @@ def context(before: str = "BEFORE", after: str = "AFTER", *, multiline: bool = T
 def test_each_style_is_rendered_as_its_models_learned_it(fim: str) -> None:
     prompt = render(context(), fim, max_tokens=64)
     assert prompt.rendered == RENDERED[fim]
-    assert (prompt.prefix, prompt.suffix, prompt.max_tokens) == ("BEFORE", "AFTER", 64)
+    assert (prompt.prefix, prompt.suffix, prompt.max_tokens) == ("ABOVE\nLINE", "AFTER", 64)
     assert (prompt.path, prompt.language, prompt.lane) == ("src/a.py", "python", "instant")
 
 
@@ -55,19 +55,19 @@ COMMENTS = "# lib/b.py:\n# def b(): ...\n\n# c.py:\n# c = 1\n\n"
 WITH_TOLD = {
     "starcoder": "<repo_name>repository<file_sep>lib/b.py\ndef b(): ...\n<file_sep>c.py\nc = 1\n"
     f"<file_sep>src/a.py\n{RENDERED['starcoder']}",
-    "codellama": f"<PRE> {COMMENTS}BEFORE <SUF>AFTER <MID>",
-    "deepseek": f"<｜fim▁begin｜>{COMMENTS}BEFORE<｜fim▁hole｜>AFTER<｜fim▁end｜>",
+    "codellama": f"<PRE> {COMMENTS}ABOVE\n <SUF>AFTER <MID>LINE",
+    "deepseek": f"<｜fim▁begin｜>{COMMENTS}ABOVE\n<｜fim▁hole｜>AFTER<｜fim▁end｜>LINE",
     "qwen": "<|repo_name|>repository\n<|file_sep|>lib/b.py\ndef b(): ...\n<|file_sep|>c.py\nc = 1\n"
     f"<|file_sep|>src/a.py\n{RENDERED['qwen']}",
     "codegemma": "lib/b.py\ndef b(): ...\n<|file_separator|>c.py\nc = 1\n<|file_separator|>src/a.py\n"
     f"{RENDERED['codegemma']}",
     "codestral": "[SUFFIX]AFTER[PREFIX]+++++ lib/b.py\ndef b(): ...\n\n+++++ c.py\nc = 1\n\n"
-    "+++++ src/a.py\nBEFORE",
-    "granite": f"<|fim_prefix|>{COMMENTS}BEFORE<|fim_suffix|>AFTER<|fim_middle|>",
+    "+++++ src/a.py\nABOVE\nLINE",
+    "granite": f"<|fim_prefix|>{COMMENTS}ABOVE\n<|fim_suffix|>AFTER<|fim_middle|>LINE",
     "mellum": f"<filename>lib/b.py\ndef b(): ...\n<filename>c.py\nc = 1\n{RENDERED['mellum']}",
-    "seed-coder": f"<[fim-suffix]>AFTER<[fim-prefix]>{COMMENTS}BEFORE<[fim-middle]>",
-    "glm": f"<|code_prefix|>{COMMENTS}BEFORE<|code_suffix|>AFTER<|code_middle|>",
-    "prefix": f"{COMMENTS}BEFORE",
+    "seed-coder": f"<[fim-suffix]>AFTER<[fim-prefix]>{COMMENTS}ABOVE\nLINE<[fim-middle]>",
+    "glm": f"<|code_prefix|>{COMMENTS}ABOVE\n<|code_suffix|>AFTER<|code_middle|>LINE",
+    "prefix": f"{COMMENTS}ABOVE\nLINE",
     "suffix": None,
     "chat": "<excerpt>\nFile: lib/b.py\ndef b(): ...\n</excerpt>\n<excerpt>\nFile: c.py\nc = 1\n</excerpt>\n"
     f"{RENDERED['chat']}",
@@ -78,9 +78,9 @@ WITH_TOLD = {
 def test_what_is_told_of_elsewhere_stands_in_front(fim: str) -> None:
     prompt = render(replace(context(), excerpts=TOLD), fim, max_tokens=64)
     assert prompt.rendered == WITH_TOLD[fim]
-    assert (prompt.prefix, prompt.excerpts) == ("BEFORE", TOLD)
+    assert (prompt.prefix, prompt.excerpts) == ("ABOVE\nLINE", TOLD)
     assert prompt.front == (COMMENTS if fim == "suffix" else "")
-    assert prompt.text == (f"{COMMENTS}BEFORE" if fim == "suffix" else WITH_TOLD[fim])
+    assert prompt.text == (f"{COMMENTS}ABOVE\nLINE" if fim == "suffix" else WITH_TOLD[fim])
 
 
 @given(st.sampled_from(sorted(TEMPLATES)), st.data())
