@@ -47,7 +47,7 @@ class Server:
             case "explains": os.write(2, b"unknown architecture\\n"); raise RuntimeError("cannot start")
             case "crashes": os.write(2, b"GGML_ASSERT failed\\n"); os.abort()
             case "hangs": time.sleep(60)
-        self.listening_address = f"http://127.0.0.1:1/{wanted.n_ctx}/{wanted.n_batch}"
+        self.listening_address = f"http://127.0.0.1:1/{wanted.n_ctx}/{wanted.n_batch}/{wanted.cache_ram_mib}"
 """
 """Stands in for xllamacpp in the child: what is behind `GGUF` in the model file says what goes wrong."""
 
@@ -125,7 +125,7 @@ async def test_users_share_a_child_that_ends_with_the_last(make_meeting: MakeMee
     plan, meeting = make_meeting("")
     first, second = await asyncio.gather(*(Child.find_or_start(plan, meeting) for _ in range(2)))
     pid = pid_of(meeting.place)
-    assert first.url == second.url == "http://127.0.0.1:1/128/256"
+    assert first.url == second.url == "http://127.0.0.1:1/128/256/256"
     assert first.key == second.key
     assert meeting.place.stat().st_mode & 0o777 == 0o600
     assert meeting.folder.stat().st_mode & 0o777 == 0o700
