@@ -7,6 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 VSCODE := clients/vscode
 VSIX := $(VSCODE)/dist/spark-lsp.vsix
+IN_VSCODE := tests/e2e/node_modules .venv/e2e/.code-server .venv/e2e/.chromium $(VSIX)
 
 .PHONY: demo test check e2e e2e-vscode vsix bench bench-vscode bench-typing bench-routing bench-actions bench-quality fuzz docs clean
 
@@ -22,11 +23,11 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-e2e: .venv/.e2e .venv/e2e/.litellm .venv/e2e/.nvim tests/e2e/node_modules .venv/e2e/.code-server .venv/e2e/.chromium $(VSIX)
+e2e: .venv/.e2e .venv/e2e/.litellm .venv/e2e/.nvim $(IN_VSCODE)
 	$(BIN)/pytest tests/e2e --numprocesses $(TESTERS) --dist loadfile --timeout 300
 
 # VS Code alone, in a browser: chromium comes with apt where there is none.
-e2e-vscode: .venv/.dev tests/e2e/node_modules .venv/e2e/.code-server .venv/e2e/.chromium $(VSIX)
+e2e-vscode: .venv/.dev $(IN_VSCODE)
 	$(BIN)/pytest tests/e2e/test_vscode.py --timeout 300
 
 # The extension for VS Code, with the server's wheel in it.
@@ -48,7 +49,7 @@ bench: .venv/.dev benchmarks/node_modules
 	$(BIN)/python -m benchmarks
 
 # Three minutes, in a real VS Code: key to ghost text beside a floor, activation, memory.
-bench-vscode: .venv/.dev tests/e2e/node_modules .venv/e2e/.code-server .venv/e2e/.chromium $(VSIX)
+bench-vscode: .venv/.dev $(IN_VSCODE)
 	$(BIN)/python -m benchmarks.vscode
 
 # Ten minutes: people type at the speed of people. Figures mean little when the machine does something else meanwhile.

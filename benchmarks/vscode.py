@@ -23,9 +23,9 @@ from tests.e2e.vscode import (
     CodeServer,
     Future,
     Window,
-    below,
     code_server,
     command_line,
+    descendants,
     servers_of,
     state,
 )
@@ -195,7 +195,7 @@ def session(window: Window) -> None:
 
 
 def extension_host(vscode: CodeServer) -> int:
-    [pid] = below(vscode.pid, lambda process: b"--type=extensionHost" in command_line(process))
+    [pid] = [pid for pid in descendants(vscode.pid) if b"--type=extensionHost" in command_line(pid)]
     return pid
 
 

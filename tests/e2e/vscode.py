@@ -259,18 +259,21 @@ def write(file: Path, content: object) -> None:
     file.write_text(json.dumps(content))
 
 
-def servers_of(process: int) -> list[int]:
-    """The processes of spark-lsp below one, zombies included; not what they start, which for a moment looks
-    like them."""
-    return below(process, lambda child: b"spark_lsp" in command_line(child) or state(child) == "Z")
+def servers_of(code_server: int) -> list[int]:
+    """The processes of spark-lsp that have been started under code-server, zombies included; not a fork of one
+    that has yet to become another program."""
+    parents = (code_server, *descendants(code_server))
+    return [
+        child
+        for parent in parents
+        for child in children(parent)
+        if state(child) == "Z"
+        or (b"spark_lsp" in (words := command_line(child)) and words != command_line(parent))
+    ]
 
 
-def below(process: int, wanted: Callable[[int], bool]) -> list[int]:
-    """The wanted of the processes that it started, and that those did which are not wanted."""
-    found = []
-    for child in children(process):
-        found += [child] if wanted(child) else below(child, wanted)
-    return found
+def descendants(process: int) -> list[int]:
+    return [each for child in children(process) for each in (child, *descendants(child))]
 
 
 def children(process: int) -> list[int]:

@@ -118,6 +118,3 @@ def _findings(report: Report) -> str:
     )
     written = [tag("pre", escape(text[:LONGEST])) for text in quoted]
     return tag("details", tag("summary", escape(f"{number(len(found))} findings")), *written)
-
-
-# All figures
