@@ -260,8 +260,8 @@ def write(file: Path, content: object) -> None:
 
 
 def servers_of(code_server: int) -> list[int]:
-    """The processes of spark-lsp that have been started under code-server, zombies included; not a fork of one
-    that has yet to become another program."""
+    """The processes of spark-lsp that have been started under code-server, zombies included; not a fork of
+    one that has yet to become another program."""
     parents = (code_server, *descendants(code_server))
     return [
         child

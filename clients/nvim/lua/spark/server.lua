@@ -115,8 +115,8 @@ end
 function M.ended(code, signal, id)
   vim.schedule(function()
     require('spark.status').ended(id)
-    -- Asked to: by `exit`, or by whoever sent it SIGTERM. Or given up already, when two ended at a time.
-    if (code == 0 and signal == 0) or signal == 15 or vim.v.exiting ~= vim.NIL or failure then
+    -- Asked to: by `exit`, or by whoever sent it SIGTERM.
+    if (code == 0 and signal == 0) or signal == 15 or vim.v.exiting ~= vim.NIL then
       return
     end
     local lived = started_at and vim.uv.now() - started_at or 0
