@@ -102,6 +102,13 @@ def test_a_key_that_is_being_typed(typed: str) -> None:
     assert typed[-5:] not in REDACTOR.redact(Prompt(f"call({typed}")).prompt.prefix
 
 
+@pytest.mark.parametrize("fim", sorted(TEMPLATES))
+def test_a_key_that_is_being_typed_leaves_in_no_style(fim: str) -> None:
+    """Also where the cursor's line stands apart from the lines above it."""
+    text = "x = 1\ncall(ghp_4bCd9"
+    assert "4bCd9" not in sent(REDACTOR.redact(rendered(text, len(text), fim)).prompt)
+
+
 def test_what_is_secret_once_is_secret_everywhere() -> None:
     secret = "hunter2Hunter2"
     prompt = Prompt(
